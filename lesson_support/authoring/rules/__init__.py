@@ -1,0 +1,1 @@
+"""The rules of a lesson's anatomy, one function each; `anatomy.RULES` collects them."""

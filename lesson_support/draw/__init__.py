@@ -1,0 +1,33 @@
+"""One visual language for the course: data figures (PNG), structural drawings (SVG), players and explorers.
+
+Names resolve on first use, so that importing this package loads neither torch nor Matplotlib.
+"""
+
+from importlib import import_module
+
+# public name -> module that defines it
+_EXPORTS = {
+    "PALETTE": "style",
+    "use_style": "style",
+    "show": "figures",
+    "Scene": "canvas",
+    "explore": "player",
+    "animate": "player",
+    "memory": "layout",
+    "strides_explorer": "explorers",
+    "strides_html": "explorers",
+}
+
+__all__ = [*_EXPORTS]
+
+
+def __getattr__(name: str):
+    if name in _EXPORTS:
+        return getattr(import_module(f"lesson_support.draw.{_EXPORTS[name]}"), name)
+    raise AttributeError(
+        f"module 'lesson_support.draw' has no attribute {name!r}; it offers {', '.join(__all__)}"
+    )
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,29 @@
+"""What every test gets: a home and a cache of its own, and no thread fights with its neighbour's."""
+
+import os
+
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("LESSONS_FULL"):
+        return
+    skip = pytest.mark.skip(reason="the full product: make test-full")
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """Compiled libraries survive from test to test, never from run to run."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path, shared_cache, monkeypatch):
+    """Nothing a test does touches the records of the person who runs it."""
+    monkeypatch.setenv("LESSONS_HOME", str(tmp_path / "lessons-home"))
+    monkeypatch.setenv("LESSONS_CACHE", str(shared_cache))
+    monkeypatch.delenv("LESSONS_STRICT", raising=False)
+    monkeypatch.delenv("LESSONS_STATIC", raising=False)
