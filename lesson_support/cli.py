@@ -1,4 +1,4 @@
-"""The `lessons` command. Each command parses its words, calls one room below and prints; nothing is computed here."""
+"""The `lessons` command: each parses its words, calls one room below and prints; nothing is computed here."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from lesson_support import catalog, paths
 from lesson_support.errors import LessonError
@@ -19,7 +19,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-console = Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty())
+# In a pipe nothing is cut to the width of a screen that is not there.
+PIPED = {} if sys.stdout.isatty() else {"width": 200, "soft_wrap": True}
+console = Console(highlight=False, emoji=False, markup=False, **PIPED)
 
 Numbers = Annotated[list[str], typer.Argument(help="lesson numbers or slugs: 1, 01, tensor_mechanics")]
 Number = Annotated[str, typer.Argument(help="a lesson number or slug: 1, 01, tensor_mechanics")]
@@ -201,10 +203,12 @@ def exercises(
 
 @app.command()
 def tables() -> None:
-    """Rewrite what follows from the catalog: the table of contents and the phase pages."""
+    """Rewrite what is generated: the table of contents, the phase pages, the README's picture."""
+    from lesson_support.authoring.pictures import write_picture
     from lesson_support.authoring.tables import write_tables
 
-    written = write_tables(paths.course())
+    course = paths.course()
+    written = [*write_tables(course), *write_picture(course)]
     for file in written:
         console.print(f"wrote {file}")
     if not written:
@@ -216,7 +220,7 @@ def doctor() -> None:
     """What this machine can run, and what is missing for the rest."""
     from lesson_support.doctor import examine
 
-    table = Table(box=None, pad_edge=False, show_header=False)
+    table = Table("", "", Column(overflow="fold"), box=None, pad_edge=False, show_header=False)
     checks = examine()
     for check in checks:
         table.add_row("✔" if check.fine else "✘", check.subject, check.finding)

@@ -81,5 +81,5 @@ def _folder(subject: str, folder, without: str) -> Check:
     place = folder
     while not place.exists():
         place = place.parent
-    writable = os.access(place, os.W_OK)
+    writable = place.is_dir() and os.access(place, os.W_OK)
     return Check(subject, writable, str(folder) if writable else f"{folder} is not writable: {without}")

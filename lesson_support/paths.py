@@ -62,7 +62,7 @@ def make_folder(folder: Path, purpose: str) -> Path:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Replace `file` by `text` so that a reader, or a crash, sees the old file or the new one and never half."""
+    """Replace `file` by `text`: a reader, or a crash, sees the old file or the new one, never half."""
     scratch = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         scratch.write_text(text, encoding="utf-8", newline="\n")

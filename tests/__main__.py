@@ -1,7 +1,7 @@
 """Run the tests tier by tier and close with a table: time per tier and per lesson, against the budgets.
 
-`python -m tests` is what `make test` calls. Each tier is a pytest run of its own, because notebooks need other
-options than units; the numbers in the table come from their JUnit reports.
+`python -m tests` is what `make test` calls. Each tier is a pytest run of its own, because notebooks need
+other options than units; the numbers in the table come from their JUnit reports.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def notebooks() -> list[str]:
 
 
 def tiers(quick: bool) -> list[Tier]:
-    """The tiers in order of what they cost to be wrong about; `quick` leaves out notebooks and the browser."""
+    """The tiers in the order they run; `quick` leaves out notebooks and the browser."""
     package = Tier("1 package", ["tests/package", *PARALLEL], 12)
     structure = Tier("3 structure and prose", ["tests/structure", *PARALLEL], 2)
     if quick:
@@ -52,8 +52,8 @@ def tiers(quick: bool) -> list[Tier]:
     found = notebooks()
     nbval = ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={SANITIZER}", *PARALLEL]
     lessons = Tier("2 notebooks", [*found, *nbval, "-p", "no:warnings"], 15)
-    browser = Tier("4 browser", ["tests/browser"], 11)
-    return [package, *([lessons] if found else []), structure, browser]
+    book = Tier("4 book and browser", ["tests/book", "tests/browser"], 11)
+    return [package, *([lessons] if found else []), structure, book]
 
 
 def run(tier: Tier) -> None:
@@ -78,9 +78,12 @@ def run(tier: Tier) -> None:
         else:
             tier.passed += 1
         name = case.get("classname", "")
-        if ".ipynb" in name or "ipynb" in case.get("name", ""):
-            key = name.split("::")[0].removesuffix(".ipynb")
+        if name.startswith(("lessons.", "solutions.")):
+            key = name.replace(".", "/", 1)
             tier.notebooks[key] = tier.notebooks.get(key, 0.0) + float(case.get("time", 0))
+    if os.environ.get("CI"):
+        # What a bare machine may skip, the machine that decides must run.
+        tier.failed, tier.skipped = tier.failed + tier.skipped, 0
     if tier.code not in (0, 1) or (tier.code == 1 and not tier.failed):
         tier.failed += 1  # pytest itself broke, or collected nothing
 

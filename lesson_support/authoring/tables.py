@@ -52,6 +52,7 @@ def toc_text(course: Path) -> str:
     lines += _part("The course", course_pages(course))
     for phase in phases():
         lines += _part(f"Phase {phase.number} · {phase.title}", [phase_page(phase)])
+        lines.append("        title: The phase")
         for lesson in phase.lessons:
             if written(lesson, course):
                 lines.append(f"      - file: lessons/{lesson.stem}")
@@ -73,26 +74,44 @@ def _exercise(lesson: Lesson, course: Path) -> Path:
     return course / "exercises" / f"{lesson.stem}.ipynb"
 
 
+def phase_hours(phase: Phase) -> int:
+    """How long the lessons of a phase take together."""
+    return round(sum(lesson.minutes for lesson in phase.lessons) / 60)
+
+
 def phase_page_text(phase: Phase, course: Path) -> str:
-    """The page of a phase: its question, its lessons with what each asks and gives, its capstone."""
-    parts = [f"# Phase {phase.number} · {phase.title}", phase.question]
-    hours = sum(lesson.minutes for lesson in phase.lessons) / 60
-    parts.append(f"{len(phase.lessons)} lessons, about {hours:.0f} hours.")
+    """The page of a phase: its question, its picture, its lessons with what each gives, its capstone."""
+    parts = [
+        f"# Phase {phase.number} · {phase.title}",
+        f":::{{div}} phase-asks\n{phase.question}\n:::",
+        f"{len(phase.lessons)} lessons, about {phase_hours(phase)} hours.",
+        f":::{{phase-map}} {phase.number}\n:::",
+        "## Lessons",
+    ]
     for lesson in phase.lessons:
         parts += _lesson_entry(lesson, course)
-    parts += ["## Capstone", phase.capstone]
+    parts += ["## Capstone", f":::{{div}} capstone\n{phase.capstone}\n:::"]
     return stamped("\n\n".join(parts) + "\n", COMMAND, comment=("<!-- ", " -->"))
 
 
 def _lesson_entry(lesson: Lesson, course: Path) -> list[str]:
     name = f"{lesson.label} · {lesson.title}"
     if written(lesson, course):
-        heading = f"## [{name}](../../lessons/{lesson.stem}.ipynb)"
+        heading = f"### [{name}](../../lessons/{lesson.stem}.ipynb)"
     else:
-        heading = f"## {name} (planned)"
-    before = ", ".join(f"{number:02}" for number in lesson.prerequisites) or "nothing"
-    facts = f"{lesson.shape}, difficulty {lesson.difficulty}/10, {lesson.minutes} minutes, builds on {before}"
-    return [heading, facts, "\n".join(f"- {outcome}" for outcome in lesson.outcomes)]
+        heading = f"### {name} [planned]{{.planned}}"
+    before = ", ".join(f"{{lesson}}`{number:02} <{number}>`" for number in lesson.prerequisites)
+    facts = [
+        lesson.shape,
+        f"difficulty {lesson.difficulty}/10",
+        f"{lesson.minutes} minutes",
+        f"builds on {before or 'no other lesson'}",
+    ]
+    return [
+        heading,
+        f":::{{div}} lesson-facts\n{' · '.join(facts)}\n:::",
+        "\n".join(f"- {outcome}" for outcome in lesson.outcomes),
+    ]
 
 
 def table_texts(course: Path) -> dict[Path, str]:

@@ -1,8 +1,10 @@
 """`lesson(n)`: the first line of every notebook."""
 
 import os
+import platform
 import random
 import sys
+from importlib.util import find_spec
 
 from lesson_support import catalog
 from lesson_support.classroom.card import card_html, card_line
@@ -18,7 +20,7 @@ def lesson(number: int, *, card: bool = True) -> None:
     Triton interprets its kernels where there is no GPU.
     """
     entry = catalog.lesson_entry(number)
-    _prepare_triton(number)
+    _prepare_triton(entry)
     _fix_randomness(number)
     from lesson_support import draw
 
@@ -39,8 +41,15 @@ def lesson(number: int, *, card: bool = True) -> None:
         display({"text/plain": card_line(entry), "text/html": card_html(entry)}, raw=True)
 
 
-def _prepare_triton(number: int) -> None:
-    if sys.platform != "linux" or "TRITON_INTERPRET" in os.environ:
+def _prepare_triton(entry: catalog.Lesson) -> None:
+    if find_spec("triton") is None:
+        if "triton" in entry.needs:
+            raise LessonError(
+                f"lesson {entry.label} needs Triton, which is not installed and has builds for Linux only "
+                f"(this is {platform.system()}): read its page, or run it on Linux, in WSL or in Colab"
+            )
+        return
+    if "TRITON_INTERPRET" in os.environ:
         return
     import torch
 
@@ -48,8 +57,8 @@ def _prepare_triton(number: int) -> None:
         return
     if "triton" in sys.modules:
         raise LessonError(
-            f"lesson({number}) came after triton was imported: expected it in the first cell of a fresh kernel, "
-            "because Triton reads TRITON_INTERPRET when it is imported"
+            f"lesson({entry.number}) came after triton was imported: expected it in the first cell of a "
+            "fresh kernel, because Triton reads TRITON_INTERPRET when it is imported"
         )
     os.environ["TRITON_INTERPRET"] = "1"
 

@@ -44,7 +44,7 @@ def _source_of(thing) -> tuple[str, str]:
         return textwrap.dedent(inspect.getsource(target)), "python"
     except (OSError, TypeError):
         raise LessonError(
-            f"{thing!r} has no Python source: expected a function or class written in Python, or a package file"
+            f"{thing!r} has no Python source: expected a function or class written in Python, or a file"
         ) from None
 
 

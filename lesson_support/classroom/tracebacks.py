@@ -29,11 +29,11 @@ def _library_name(filename: str) -> str | None:
 
 
 def _is_cell(filename: str) -> bool:
-    return filename.startswith("<ipython-input") or f"{Path(filename).parent.name}".startswith("ipykernel_")
+    return filename.startswith("<ipython-input") or Path(filename).parent.name.startswith("ipykernel_")
 
 
 def clean_traceback(error: BaseException) -> list[str]:
-    """The lines that a lesson shows for `error`: its cause, the reader's frames, the library frame, the error."""
+    """What a lesson shows for `error`: its cause, the reader's frames, the library frame, the error."""
     lines = []
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None:

@@ -16,6 +16,7 @@ _EXPORTS = {
     "memory": "layout",
     "strides_explorer": "explorers",
     "strides_html": "explorers",
+    "svg_file": "standalone",
 }
 
 __all__ = [*_EXPORTS]

@@ -1,4 +1,4 @@
-"""The sample book, built once: `sample_book` is its folder of pages, for tests of HTML and in a browser."""
+"""Two books, each built once: the sample book, whose lessons hold all that a lesson may, and the real one."""
 
 from pathlib import Path
 
@@ -9,12 +9,9 @@ from tests.book import samples
 
 @pytest.fixture(scope="session")
 def sample_book(tmp_path_factory) -> Path:
-    folder = samples.write_book(
-        tmp_path_factory.mktemp("book"),
-        html_baseurl="https://example.org/book/",
-        course_redirects={"lessons/01_former": f"lessons/{samples.FIRST}"},
-    )
-    samples.write_report(folder)
-    built = samples.build(folder, "-W", "-n")
-    assert built.returncode == 0, built.stdout + built.stderr
-    return folder / "_build" / "html"
+    return samples.sample_site(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def real_book(tmp_path_factory) -> Path:
+    return samples.real_site(tmp_path_factory)

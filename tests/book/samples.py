@@ -1,8 +1,9 @@
 """A small book in a folder of its own, built as the real one is.
 
-`_config.yml`, extensions, styles and generated pages are the project's; only the lessons are samples.
+`_config.yml`, extensions, styles and pages are the project's; only the lessons are samples.
 """
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -13,11 +14,17 @@ import yaml
 from nbformat import v4
 
 from lesson_support.authoring.notebooks import NOTEBOOK_METADATA, write_notebook
+from lesson_support.authoring.tables import write_tables
 from tests.book import sample_lessons
 from tests.book.sample_lessons import FIRST, SECOND
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATED = ("claims", "errors", "measurements", "runtimes", "instructors/camera")
+
+
+def pages() -> list[Path]:
+    """The pages of the book that are written by hand; those of the phases are generated."""
+    book = ROOT / "book"
+    return sorted(path.relative_to(ROOT) for path in (*book.glob("*.md"), *book.glob("instructors/*.md")))
 
 
 def write_book(folder: Path, change: Callable[[dict], None] = lambda notebooks: None, **config) -> Path:
@@ -29,27 +36,12 @@ def write_book(folder: Path, change: Callable[[dict], None] = lambda notebooks: 
         shutil.copytree(
             ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for page in GENERATED:
-        target = folder / "book" / f"{page}.md"
+    for page in pages():
+        target = folder / page
         target.parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / "book" / f"{page}.md", target)
-    (folder / "book" / "start.md").write_text("# Sample\n\nA book for tests.\n", encoding="utf-8")
-    phases = folder / "book" / "phases"
-    phases.mkdir()
-    (phases / "01.md").write_text("# Phase 1\n\nTensors.\n", encoding="utf-8")
+        shutil.copy(ROOT / page, target)
     write_notebooks(folder, change)
-    toc = {
-        "format": "jb-book",
-        "root": "book/start",
-        "parts": [
-            {"caption": "Lessons", "chapters": [
-                {"file": "book/phases/01", "sections": [
-                    {"file": f"lessons/{FIRST}", "sections": [{"file": f"exercises/{FIRST}"}]},
-                    {"file": f"lessons/{SECOND}"}]}]},
-            {"caption": "Reference", "chapters": [{"file": f"book/{page}"} for page in GENERATED]},
-        ],
-    }  # fmt: skip
-    (folder / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
+    write_tables(folder)
     return folder
 
 
@@ -84,6 +76,30 @@ def write_report(folder: Path) -> None:
     (folder / ".test-report" / "tier-2.xml").write_text(
         f"<testsuites><testsuite>{cases}</testsuite></testsuites>"
     )
+
+
+@functools.cache
+def sample_site(temporary) -> Path:
+    """The pages of the sample book, built once a session; `temporary` is pytest's `tmp_path_factory`."""
+    folder = write_book(
+        temporary.mktemp("book"),
+        html_baseurl="https://example.org/book/",
+        course_redirects={"lessons/01_former": f"lessons/{FIRST}"},
+    )
+    write_report(folder)
+    return _site(folder, folder)
+
+
+@functools.cache
+def real_site(temporary) -> Path:
+    """The pages of the book itself, built once a session with warnings as errors."""
+    return _site(ROOT, temporary.mktemp("real"))
+
+
+def _site(source: Path, output: Path) -> Path:
+    built = build(source, "-W", "-n", "--path-output", str(output))
+    assert built.returncode == 0, built.stdout + built.stderr
+    return output / "_build" / "html"
 
 
 def build(folder: Path, *options: str) -> subprocess.CompletedProcess:

@@ -281,7 +281,7 @@ def broken_book(tmp_path_factory):
     folder = samples.write_book(tmp_path_factory.mktemp("broken"), broken)
     toc = (folder / "_toc.yml").read_text(encoding="utf-8")
     (folder / "_toc.yml").write_text(
-        toc.replace(f"lessons/{samples.SECOND}", f"lessons/{samples.SECOND}\n    - file: lessons/99_unknown")
+        toc.replace(f"lessons/{samples.SECOND}", f"lessons/{samples.SECOND}\n      - file: lessons/99_unknown")
     )
     built = samples.build(folder, "-n")
     assert built.returncode == 0, built.stdout + built.stderr

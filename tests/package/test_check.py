@@ -326,7 +326,7 @@ def test_values_are_shown_small():
 
 @pytest.fixture
 def opened(monkeypatch):
-    monkeypatch.setattr(learner, "lesson", lambda number: None)
+    monkeypatch.setattr(learner, "lesson", lambda number, card: None)
     monkeypatch.setattr(learner._Session, "number", None)
     monkeypatch.setattr(learner._Session, "silent", False)
     monkeypatch.setattr(learner._Session, "seen", {})

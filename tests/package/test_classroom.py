@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from html import escape
 
 import numpy
 import pytest
@@ -50,7 +51,7 @@ def test_the_card_says_what_a_lesson_asks_for_and_links_only_where_the_book_can(
     entry = catalog.lesson_entry(42)
     plain = card_html(entry)
     assert "difficulty 10/10" in plain and "needs Triton" in plain and "<a " not in plain
-    assert all(outcome in plain for outcome in entry.outcomes)
+    assert all(escape(outcome) in plain for outcome in entry.outcomes)
     linked = card_html(entry, lambda kind, number: f"{kind}-{number}.html" if number == 40 else None)
     assert linked.count("<a ") == 1 and 'href="lesson-40.html">40<' in linked
     assert "builds on no other lesson" in card_html(catalog.lesson_entry(1))
@@ -84,6 +85,16 @@ def test_triton_interprets_without_a_gpu_only_if_lesson_comes_first(first, fine)
         assert done.stdout.splitlines()[-1] == "1"
     else:
         assert "after triton was imported" in done.stderr
+
+
+def test_without_triton_only_its_lessons_refuse(monkeypatch, capsys):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr("lesson_support.classroom.opening.find_spec", lambda name: None)
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    with pytest.raises(LessonError, match=r"lesson 36 needs Triton.*Darwin"):
+        lesson(36)
+    lesson(1)
+    assert capsys.readouterr().out.startswith("Lesson 01") and "TRITON_INTERPRET" not in os.environ
 
 
 def test_a_prediction_reveals_the_explanation_of_what_was_chosen(displayed):

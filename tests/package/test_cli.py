@@ -115,6 +115,30 @@ def test_start_makes_a_copy_without_outputs(course):
     assert "42" in (course / "lessons" / "01_tensor_mechanics.ipynb").read_text()
 
 
+def test_a_place_that_cannot_be_written_is_named(course):
+    before = contents(course)
+    done = lessons("start", "1", "--into", str(course / "_config.yml" / "work"), LESSONS_COURSE=str(course))
+    refused(done, str(course / "_config.yml" / "work"))
+    assert contents(course) == before
+
+
+def test_a_home_that_cannot_be_written_is_named(course):
+    home = course / "_config.yml" / "records"  # below a file: not even root may create it
+    done = lessons("doctor", LESSONS_COURSE=str(course), LESSONS_HOME=str(home))
+    (line,) = (line for line in done.stdout.splitlines() if "your records" in line)
+    assert line.startswith("✘") and "progress cannot be kept" in line
+
+
+def test_progress_of_nobody_yet(course):
+    done = lessons("progress", LESSONS_COURSE=str(course), LESSONS_HOME=str(course / "nobody"))
+    assert done.returncode == 0 and "0 of 10" in done.stdout
+    assert not (course / "nobody").exists()
+
+
+def test_check_wants_a_working_copy_first(course):
+    refused(lessons("check", "1", LESSONS_COURSE=str(course)), "lessons start 01")
+
+
 def test_outside_a_checkout_the_folder_is_named(tmp_path):
     refused(lessons("start", "1", LESSONS_COURSE=str(tmp_path)), str(tmp_path), "_config.yml")
     assert lessons("list", LESSONS_COURSE=str(tmp_path)).stdout.count("min") == 50
@@ -143,7 +167,7 @@ def test_help_names_every_command():
 
 
 def test_importing_the_package_does_not_import_torch():
-    code = "import sys, lesson_support.cli, lesson_support.claims, lesson_support.draw; print('torch' in sys.modules)"
+    code = "import sys; from lesson_support import cli, claims, draw; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "False", done.stderr
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("lesson_support", "pyproject.toml", "README.md", "LICENSE")
 
 PROBE = """
 import json, pathlib, lesson_support
@@ -36,17 +37,15 @@ def installed(tmp_path_factory):
     base = tmp_path_factory.mktemp("clean")
     source = base / "source"
     tracked = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "lesson_support", "pyproject.toml", "README.md", "LICENSE"],
+        ["git", "ls-files", "-co", "--exclude-standard", *PARTS],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
     for name in tracked:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
-    built = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(base / "dist"), str(source)],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", base / "dist", source]
+    built = subprocess.run(build, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
     (wheel,) = (base / "dist").glob("*.whl")
     venv.create(base / "env", with_pip=True, symlinks=True)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lesson_support"
 
-# From the ground up; rooms on one line may not import each other unless an earlier name is imported by a later one.
+# From the ground up: a room may import those named before it.
 FLOORS = (
     "errors paths records native timing roofline measured claims catalog "
     "tensors autograd kernels data models training pruning "

@@ -2,6 +2,7 @@
 
 MODULES = (
     "anchors",
+    "api_reference",
     "claim_links",
     "claims_ledger",
     "error_index",
@@ -9,12 +10,17 @@ MODULES = (
     "exercise_pages",
     "figure_alt",
     "header_card",
+    "interactive",
     "lean_pages",
+    "lesson_role",
     "measurements",
     "not_found",
     "page_meta",
+    "phase_cards",
+    "phase_map",
     "predictions",
     "redirects",
+    "report_link",
     "runtimes",
 )
 

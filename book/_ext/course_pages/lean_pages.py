@@ -10,7 +10,7 @@ from pathlib import Path
 from . import SAFE
 
 HERE = Path(__file__).parent
-_STATIC = ("course.css", "icons.css")
+_STATIC = ("course.css", "icons.css", "pages.css")
 _UNUSED = ("sphinx_thebe", "sphinx_togglebutton", "sphinx_comments")  # Jupyter Book loads them unasked
 _UNUSED_FILES = ("design-tabs.js", "togglebutton.css", "togglebutton.js", "sphinx-thebe.css")
 _MATHJAX = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
