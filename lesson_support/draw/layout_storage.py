@@ -24,7 +24,7 @@ def draw_storage(scene: Scene, plan: "Layout") -> float:
     across = _across(plan, int(ROOM / width))
     height = 38.0 if max(times.values(), default=0) > 1 else 28.0
 
-    meant = f"{len(times):,} of {plan.storage:,} cells meant"
+    meant = f"{len(times):,} of {plan.storage:,} cells read"
     scene.text(MARGIN, 10, "storage", anchor="start", bold=True)
     scene.text(WIDTH - MARGIN, 10, meant, size=SMALL, anchor="end", fill="muted")
     y = 26 + _first_step(scene, plan, across, width)
@@ -54,7 +54,7 @@ def _lines(count: int, meant: list[int]) -> list[int]:
 
 def _gap(scene: Scene, y: float, hidden: range, times: Counter) -> float:
     lost = sum(address in hidden for address in times)
-    said = f"{len(hidden):,} more cells" + (f", {lost:,} of them meant" if lost else "")
+    said = f"{len(hidden):,} more cells" + (f", {lost:,} of them read" if lost else "")
     scene.text(WIDTH / 2, y + 7, f"⋮  {said}  ⋮", size=SMALL, fill="muted")
     return y + 22
 

@@ -118,6 +118,8 @@ def _judge_tests(question: Tests, answer: Any) -> Result:
     killed = len(question.mutants) - len(survivors)
     told = {"expected": "your test fails", "got": "it passes", "cause": "wrong"}
     note = f"{len(survivors)} of {len(question.mutants)} wrong implementations pass"
+    if len(survivors) == len(question.mutants):
+        note += ": a test rejects by raising, as a failing assert does"
     status = "partly" if killed else "incorrect"
     share = killed / len(question.mutants)
     return Result(question.name, question.points, status, share=share, note=note, **survivors[0], **told)

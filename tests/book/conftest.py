@@ -9,9 +9,9 @@ from tests.book import samples
 
 @pytest.fixture(scope="session")
 def sample_book(tmp_path_factory) -> Path:
-    return samples.sample_site(tmp_path_factory)
+    return samples.sample_site(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
 def real_book(tmp_path_factory) -> Path:
-    return samples.real_site(tmp_path_factory)
+    return samples.real_site(tmp_path_factory.getbasetemp())

@@ -79,10 +79,12 @@ def write_report(folder: Path) -> None:
 
 
 @functools.cache
-def sample_site(temporary) -> Path:
-    """The pages of the sample book, built once a session; `temporary` is pytest's `tmp_path_factory`."""
-    folder = write_book(
-        temporary.mktemp("book"),
+def sample_site(temporary: Path) -> Path:
+    """The pages of the sample book, built once a session below pytest's temporary folder."""
+    folder = temporary / "sample-book"
+    folder.mkdir()
+    write_book(
+        folder,
         html_baseurl="https://example.org/book/",
         course_redirects={"lessons/01_former": f"lessons/{FIRST}"},
     )
@@ -91,9 +93,9 @@ def sample_site(temporary) -> Path:
 
 
 @functools.cache
-def real_site(temporary) -> Path:
+def real_site(temporary: Path) -> Path:
     """The pages of the book itself, built once a session with warnings as errors."""
-    return _site(ROOT, temporary.mktemp("real"))
+    return _site(ROOT, temporary / "real-book")
 
 
 def _site(source: Path, output: Path) -> Path:

@@ -522,7 +522,7 @@ def test_tensors_and_arrays_tell_their_own_layout():
 
 def test_a_repeated_cell_says_how_often():
     texts = [text.text for text in _figure(memory(torch.arange(2).expand(3, 2))).iter(f"{SVG}text")]
-    assert texts.count("×3") == 2 and "2 of 2 cells meant" in texts
+    assert texts.count("×3") == 2 and "2 of 2 cells read" in texts
 
 
 @pytest.mark.parametrize("view", [torch.arange(12).view(3, 4).T, torch.arange(24).view(2, 3, 4)[:, 1:]])
@@ -544,10 +544,10 @@ def test_a_shortened_storage_still_shows_where_the_view_is():
     w = torch.empty(10_000_000)
     texts = [text.text for text in _figure(memory(w[5_000_000:5_000_004])).iter(f"{SVG}text")]
     assert {"0", "5000000", "5000003", "9999999"} <= set(texts)
-    assert not any("of them meant" in text for text in texts)
+    assert not any("of them read" in text for text in texts)
     texts = [text.text for text in _figure(memory(w[:5_000_000:1_000])).iter(f"{SVG}text")]
     hidden = [
-        int(n.replace(",", "")) for text in texts for n in re.findall(r", ([\d,]+) of them meant", text)
+        int(n.replace(",", "")) for text in texts for n in re.findall(r", ([\d,]+) of them read", text)
     ]
     assert sum(hidden) == 5_000 - 6
 
@@ -556,7 +556,7 @@ def test_a_huge_storage_is_shortened_and_fits_a_phone():
     w = torch.empty(10_000_000)[:10]
     scene = memory(w)
     texts = [text.text for text in _figure(scene).iter(f"{SVG}text")]
-    assert "10 of 10,000,000 cells meant" in texts and any("more cells" in text for text in texts)
+    assert "10 of 10,000,000 cells read" in texts and any("more cells" in text for text in texts)
     drawn = sum(text.isdecimal() for text in texts)
     assert drawn < 100 and len(scene.svg(ALT)) < 15_000
     assert scene.width <= 340
@@ -652,9 +652,9 @@ def test_the_explorer_is_handed_over_with_its_words(shown):
 def test_outside_a_notebook_the_words_are_printed():
     said = _python(
         "from lesson_support import draw\n"
-        "draw.show(draw.memory(shape=(2,), stride=(1,), storage=2), alt='two cells, both of them meant')"
+        "draw.show(draw.memory(shape=(2,), stride=(1,), storage=2), alt='two cells, both of them read')"
     )
-    assert said == "two cells, both of them meant\n"
+    assert said == "two cells, both of them read\n"
 
 
 def test_a_kernel_gets_a_widget_beside_the_player(tmp_path, monkeypatch):

@@ -46,6 +46,17 @@ def _one_storage(a, b):
     return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
+def _spare_bytes(state, loaded):
+    """Bytes in which the loaded storages exceed copies of the different views that they serve."""
+    storages, views = {}, {}
+    for name, tensor in loaded.items():
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        view = (_layout(state[name]), state[name].dtype) if name in state else name
+        views.setdefault(storage.data_ptr(), {})[view] = tensor.numel() * tensor.element_size()
+    return sum(max(0, size - sum(views[at].values())) for at, size in storages.items())
+
+
 def probe(answer, buffers, views):
     """Call `answer` on a state, save what it returns, load it again, and say what is wrong."""
     import io
@@ -56,7 +67,6 @@ def probe(answer, buffers, views):
     before = {name: (_layout(tensor), tensor.clone()) for name, tensor in state.items()}
     same_view = _tied(state, lambda a, b: _layout(a) == _layout(b) and a.dtype == b.dtype and a.numel() > 0)
     one_storage = _tied(state, _one_storage)
-    needed = {(_layout(each), each.dtype): each.numel() * each.element_size() for each in state.values()}
     result = answer(state)
     if not isinstance(result, dict) or any(not isinstance(each, torch.Tensor) for each in result.values()):
         return "what came back is no dict of tensors"
@@ -67,8 +77,7 @@ def probe(answer, buffers, views):
     file.seek(0)
     loaded = torch.load(file)
     shared = _tied({name: each for name, each in loaded.items() if each.numel()}, _one_storage)
-    stored = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in loaded.values()}
-    spare = sum(stored.values()) - sum(needed.values())
+    spare = _spare_bytes(state, loaded)
     faults = [f"{a} and {b} are no longer tied" for a, b in sorted(same_view - shared)]
     faults += [f"{a} and {b} are tied and were not" for a, b in sorted(shared - one_storage)]
     faults += [f"{spare} bytes are stored that no entry needs"] if spare > 0 else []
@@ -105,6 +114,8 @@ def cases(rng):
         (small, {"a": "w[2]"}),
         (small, {"a": "w.view(2, 3)[:, 1]", "b": "w.view(2, 3)[:, 1]"}),
         (small, {"a": "w.view(2, 3)[:1].T", "b": "w[:3]"}),
+        (small, {"a": "w[:2]", "b": "w.view(torch.int32)[:2]"}),
+        (small, {"a": "w[1:2].expand(4)", "b": "w[1:2].expand(4)", "c": "w[:3]"}),
         ({"w": "torch.zeros(6)", "v": "torch.zeros(6)"}, {"a": "w", "b": "v"}),
         ({"w": "torch.ones(3)", "v": "torch.ones(9)"}, {"a": "w", "b": "v[:3]", "c": "w"}),
         (large, {"head": "w[:10]"}),
@@ -140,6 +151,17 @@ def _by_address(state):
 def _by_object(state):
     copies = {}
     return {name: copies.setdefault(id(tensor), tensor.clone()) for name, tensor in state.items()}
+
+
+def _without_dtype(state):
+    copies = {}
+    return {
+        name: copies.setdefault(
+            (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tensor.shape, tensor.stride()),
+            tensor.clone(),
+        )
+        for name, tensor in state.items()
+    }
 
 
 def _by_value(state):
@@ -202,6 +224,7 @@ QUESTION = Repair(
         "contiguous() always copies": _contiguous,
         "equal addresses make equal views": _by_address,
         "a tie is two names for one Python object": _by_object,
+        "the layout alone tells two views apart": _without_dtype,
         "equal values mean one tensor": _by_value,
         "a checkpoint function may change the model": _in_place,
         "copying the storage makes it smaller": _whole_storages,

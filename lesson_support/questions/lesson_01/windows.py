@@ -37,11 +37,11 @@ def cases(rng):
         (5, 1, 0, 2, 2),
         (5, 1, 0, 2, 3),
         (6, 1, 0, 2, 5),
-        (4, 0, 0, 2, 1),
         (4, 3, 0, 2, 1),
         (4, 1, 5, 2, 1),
         (4, 2, 3, 5, 1),
         (9, 2, 4, 3, 4),
+        (4, 0, 0, 2, 1),
     ]
     for _ in range(40):
         length, width = int(rng.integers(0, 30)), int(rng.integers(1, 8))
@@ -93,10 +93,10 @@ QUESTION = Function(
     " -> tuple[tuple[int, int], tuple[int, int], int]",
     example=">>> window_layout(length=6, stride=1, offset=0, width=3, step=1)\n((4, 3), (1, 1), 0)",
     hints=(
-        "Write the storage places of the first two windows under each other. What is added along a row, and "
+        "Write the storage cells of the first two windows under each other. What is added along a row, and "
         "what from one row to the next?",
         "Along a row you go from one element of the vector to the next; from row to row you go step "
-        "elements. Both distances are in places of the storage, not in elements of the vector.",
+        "elements. Both distances are in cells of the storage, not in elements of the vector.",
         "The last window starts at element length - width at the latest, so (length - width) // step + 1 "
         "windows fit, never fewer than 0; the strides are (step * stride, stride) and the offset stays.",
     ),
@@ -104,7 +104,7 @@ QUESTION = Function(
     wrong={
         "the last window does not count": _no_last_window,
         "neighbours of a vector are neighbours in storage": _unit_stride,
-        "the step is counted in places of the storage": _row_stride_in_windows,
+        "the step is counted in cells of the storage": _row_stride_in_windows,
         "a window that is cut off counts": _partial_windows,
         "a vector is always longer than its window": _negative_count,
         "windows lie side by side": _side_by_side,

@@ -1,0 +1,228 @@
+"""The book in Chromium, every kind of page: silent, alone, light enough, usable, readable, printable.
+
+Screenshots of every kind, wide and narrow, light and dark, go to `.test-report/screens`.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.book import samples
+from tests.browser import page_checks
+from tests.browser.test_strides_explorer import _cases, _disagreements
+
+pytestmark = pytest.mark.browser
+
+SCREENS = samples.ROOT / ".test-report" / "screens"
+TALLEST = 3000
+KINDS = {
+    "welcome": "book/welcome.html",
+    "start": "book/start.html",
+    "how-to-use": "book/how-to-use.html",
+    "lesson": f"lessons/{samples.FIRST}.html",
+    "exercise": f"exercises/{samples.FIRST}.html",
+    "phase": "book/phases/01.html",
+    "long-phase": "book/phases/09.html",
+    "claims": "book/claims.html",
+    "errors": "book/errors.html",
+    "measurements": "book/measurements.html",
+    "runtimes": "book/runtimes.html",
+    "instructors": "book/instructors/camera.html",
+    "glossary": "book/glossary.html",
+    "references": "book/references.html",
+    "api": "book/api.html",
+    "errata": "book/errata.html",
+    "index": "genindex.html",
+    "search": "search.html?q=stride",
+    "missing": "404.html",
+}
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+LOOKS = [(WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark")]
+
+
+@pytest.fixture(scope="session")
+def sample_book(tmp_path_factory) -> Path:
+    return samples.sample_site(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def real_book(tmp_path_factory) -> Path:
+    return samples.real_site(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def screens() -> Path:
+    shutil.rmtree(SCREENS, ignore_errors=True)
+    SCREENS.mkdir(parents=True)
+    return SCREENS
+
+
+def site_of(kind: str) -> str:
+    """Kinds that need a lesson with everything in it come from the sample book."""
+    return "sample_book" if kind in ("lesson", "exercise", "errors", "runtimes", "instructors") else "real_book"
+
+
+def settle(page) -> None:
+    """Wait until formulas are set and search results are in."""
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    if "search.html" in page.url:
+        page.wait_for_function("document.querySelectorAll('#search-results li').length")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_page(request, contexts, serve, screens, kind):
+    origin = serve(request.getfixturevalue(site_of(kind)))
+    problems = []
+    for viewport, theme in LOOKS:
+        page = contexts(viewport=viewport, color_scheme=theme).new_page()
+        ear = page_checks.Ear(page)
+        page.goto(origin + KINDS[kind])
+        settle(page)
+        look = f"{viewport['width']}-{theme}"
+        height = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))
+        clip = {"x": 0, "y": 0, "width": viewport["width"], "height": height}
+        page.screenshot(path=screens / f"{kind}-{look}.png", full_page=True, clip=clip)
+        found = page_checks.sideways(page) + page_checks.pale(page)
+        if (viewport, theme) == LOOKS[0]:
+            found += page_checks.nameless(page) + ear.too_heavy()
+            if kind != "missing":
+                found += page_checks.unfit_for_paper(page)
+        if (viewport, theme) == LOOKS[1]:
+            found += page_checks.stuck(page)
+        found += ear.said + ear.strangers(origin)
+        problems += [f"{look}: {one}" for one in found]
+        page.close()
+    print("\n".join("PROBLEM " + p for p in problems))
+    assert problems == []
+
+
+def test_every_lesson_of_the_book(contexts, serve, real_book):
+    """What depends on a lesson's own content: a phone's width, silence, weight, the keyboard, paper."""
+    origin, problems = serve(real_book), []
+    for path in sorted([*real_book.glob("lessons/*.html"), *real_book.glob("exercises/*.html")]):
+        name = path.relative_to(real_book).as_posix()
+        for viewport, theme in (LOOKS[1], LOOKS[2]):
+            page = contexts(viewport=viewport, color_scheme=theme).new_page()
+            ear = page_checks.Ear(page)
+            page.goto(origin + name)
+            settle(page)
+            found = page_checks.sideways(page) + page_checks.pale(page)
+            if theme == "light":
+                found += page_checks.nameless(page) + page_checks.stuck(page)
+                found += ear.too_heavy() + page_checks.unfit_for_paper(page)
+            problems += [f"{name}: {one}" for one in found + ear.said + ear.strangers(origin)]
+            page.close()
+    print("\n".join("PROBLEM " + p for p in problems))
+    assert problems == []
+
+
+def test_the_first_screen_fits_a_laptop(serve, page, real_book):
+    page.goto(serve(real_book) + "book/welcome.html")
+    for part in (".first-screen form", ".first-screen .ecr-strides", ".first-steps p:last-child"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] + box["height"] <= 800, f"{part} ends at {box['y'] + box['height']:.0f} px"
+    order = page.evaluate("""[...document.querySelectorAll(".first-screen > *")].map(e =>
+        e.getBoundingClientRect()).map(r => [r.left, r.top])""")
+    assert order[0][0] < order[1][0] and order[0][1] < order[2][1], order
+
+
+@pytest.mark.parametrize("page", [{"viewport": NARROW}], indirect=True)
+def test_a_phone_starts_with_the_question(serve, page, real_book):
+    page.goto(serve(real_book) + "book/welcome.html")
+    box = page.locator(".first-screen form").bounding_box()
+    assert box["y"] + box["height"] < 844
+    tops = [page.locator(f".first-screen > {part}").bounding_box()["y"] for part in ("form", "figure", "div")]
+    assert tops == sorted(tops)
+
+
+def test_the_explorer_on_the_page_answers_as_torch_does(serve, page, real_book):
+    page.goto(serve(real_book) + "book/welcome.html")
+    page.set_content = lambda _html: None  # the model that the page itself has loaded is asked
+    assert _disagreements(page, "", _cases(200)) == []
+
+
+def test_an_answer_opens_its_explanation(serve, page, real_book):
+    page.goto(serve(real_book) + "book/welcome.html")
+    page.get_by_label("22%").check()
+    assert page.locator(".why:visible").all_inner_texts()[0].startswith("✘ No.")
+    page.get_by_label("0.028 ms").check()
+    assert [text[:6] for text in page.locator(".why:visible").all_inner_texts()] == ["✔ Yes."]
+
+
+def test_search_finds_a_term_inside_a_lesson(serve, page, sample_book):
+    page.goto(serve(sample_book) + "search.html?q=subspaces")
+    page.wait_for_function("document.querySelectorAll('#search-results li a').length")
+    links = page.locator("#search-results li a").evaluate_all("links => links.map(a => a.pathname)")
+    assert f"/lessons/{samples.FIRST}.html" in links
+
+
+def test_the_filter_narrows_the_ledger(serve, page, real_book):
+    page.goto(serve(real_book) + "book/claims.html")
+    box, rows = page.locator(".filter-box input").first, page.locator("table.claims-ledger").first
+    before = rows.locator("tbody tr:visible").count()
+    word = rows.locator("tbody tr").last.inner_text().split()[-1]
+    box.fill(f"{word} qqqq")
+    assert rows.locator("tbody tr:visible").count() == 0 < before
+    box.fill("")
+    assert rows.locator("tbody tr:visible").count() == before
+
+
+@pytest.mark.parametrize("address", ["lessons/01_gone.html", "nowhere.html", "book/phases/deep/er/gone.html"])
+def test_a_missing_page_leads_back_from_any_depth(serve, page, real_book, address):
+    origin = serve(real_book)
+    text = (real_book / "404.html").read_text(encoding="utf-8")
+    page.route(f"**/{address}", lambda route: route.fulfill(body=text, content_type="text/html"))
+    page.goto(origin + address)
+    assert page.get_by_role("heading").inner_text() == "There is no page at this address"
+    near = page.locator("#near")
+    assert near.is_visible() == address.startswith("lessons/")
+    if near.is_visible():
+        assert page.locator("#lesson").evaluate("a => a.href") == f"{origin}lessons/{samples.FIRST}.html"
+    page.locator("#home").click()
+    page.wait_for_url(f"{origin}book/welcome.html")
+
+
+def test_a_former_address_keeps_its_anchor(serve, page, sample_book):
+    origin = serve(sample_book)
+    page.goto(f"{origin}lessons/01_former.html#claim-transpose-is-free")
+    page.wait_for_url(f"{origin}lessons/{samples.FIRST}.html#claim-transpose-is-free")
+    assert page.locator("#claim-transpose-is-free").is_visible()
+
+
+def test_the_address_of_the_book_leads_to_its_first_page(serve, page, real_book):
+    origin = serve(real_book)
+    page.goto(origin)
+    page.wait_for_url(f"{origin}book/welcome.html")
+
+
+@pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("book/welcome.html", ["Which number would you distrust first?", "Ten phases", "Kernels"]),
+        (f"lessons/{samples.FIRST}.html", ["a transpose moves no data", "What as_strided computes"]),
+        ("book/claims.html", ["published claims are settled"]),
+    ],
+)
+def test_the_text_is_there_without_scripts(serve, page, sample_book, name, words):
+    page.goto(serve(sample_book) + name)
+    text = page.locator("main").inner_text()
+    assert [word for word in words if word not in text] == []
+    assert page.locator("article svg").count() == 0 or page.locator("article svg").first.is_visible()
+
+
+@pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
+def test_a_prediction_answers_without_scripts(serve, page, sample_book):
+    page.goto(serve(sample_book) + "book/welcome.html")
+    page.get_by_label("22%").check()
+    assert page.locator(".why:visible").count() == 1
+
+
+def test_a_claim_can_be_linked_to(serve, page, sample_book):
+    page.goto(f"{serve(sample_book)}lessons/{samples.FIRST}.html#claim-blas-vs-python")
+    page.wait_for_function("scrollY > 300")
+    box = page.locator("#claim-blas-vs-python").bounding_box()
+    assert 0 <= box["y"] < 800
+    sign = page.locator("#claim-blas-vs-python a.claim-link")
+    assert sign.get_attribute("href") == "#claim-blas-vs-python"
