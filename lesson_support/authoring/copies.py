@@ -6,7 +6,8 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from lesson_support import catalog
-from lesson_support.authoring.notebooks import block, notebook_text, read_notebook
+from lesson_support.authoring.calls import predictions
+from lesson_support.authoring.notebooks import block, notebook_text, read_notebook, tags
 from lesson_support.errors import LessonError
 from lesson_support.paths import make_folder, write_whole
 
@@ -21,13 +22,18 @@ def _content_hash(notebook: NotebookNode) -> str:
 
 
 def working_copy(notebook: NotebookNode) -> NotebookNode:
-    """`notebook` as a learner gets it: not executed, without the camera's notes, marked with its hash."""
+    """`notebook` as a learner gets it: not executed, without the camera's notes, marked with its hash.
+
+    Code that would spoil something (a prediction holds its answer) or is only plumbing starts out folded.
+    """
     notebook.cells = [cell for cell in notebook.cells if block(cell) != "camera"]
     for cell in notebook.cells:
         cell.get("metadata", {}).get("lesson", {}).pop("ran", None)
         if cell.cell_type == "code":
             cell.outputs = []
             cell.execution_count = None
+            if predictions(cell.source) or {"hide-input", "remove-cell"} & set(tags(cell)):
+                cell.metadata["jupyter"] = {"source_hidden": True}
     notebook.metadata[MARK] = _content_hash(notebook)
     return notebook
 

@@ -345,7 +345,7 @@ def right_offset(index, shape, stride, offset):
 
 def test_check_answers_and_remembers(opened, capsys):
     learner.exercise(1)
-    assert capsys.readouterr().out.endswith("Exercise 01: 4 questions, 10 points, about 65 minutes\n")
+    assert capsys.readouterr().out.endswith("Exercise 01: 4 questions, 10 points, about 55 minutes\n")
     typed('check("offset_of")')
     assert capsys.readouterr().out.startswith("– not attempted\n")
     assert load() == ({}, "")

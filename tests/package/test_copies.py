@@ -46,6 +46,23 @@ def edit(path, change):
     write_notebook(path, notebook)
 
 
+def test_what_would_spoil_an_answer_starts_out_folded(course, work):
+    asking = "predict('Q?', {'a': 'one', 'b': 'two', 'c': 'three'}, answer='a')"
+    path = course / NAMES[0]
+    edit(path, lambda nb: nb.cells.append(v4.new_code_cell(asking, id="asking")))
+    edit(
+        path,
+        lambda nb: nb.cells.append(v4.new_code_cell("plot()", id="p", metadata={"tags": ["hide-input"]})),
+    )
+    folded = [
+        cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        for cell in read_notebook(start(1, course, work)[0]).cells
+        if cell.cell_type == "code"
+    ]
+    assert folded == [False, True, True]
+    assert start(1, course, work)  # folding is no change
+
+
 def test_copies_hold_no_output_and_no_camera(course, work):
     before = contents(course)
     assert start(1, course, work) == [work / name for name in NAMES]

@@ -546,9 +546,7 @@ def test_a_shortened_storage_still_shows_where_the_view_is():
     assert {"0", "5000000", "5000003", "9999999"} <= set(texts)
     assert not any("of them read" in text for text in texts)
     texts = [text.text for text in _figure(memory(w[:5_000_000:1_000])).iter(f"{SVG}text")]
-    hidden = [
-        int(n.replace(",", "")) for text in texts for n in re.findall(r", ([\d,]+) of them read", text)
-    ]
+    hidden = [int(n.replace(",", "")) for text in texts for n in re.findall(r", ([\d,]+) of them read", text)]
     assert sum(hidden) == 5_000 - 6
 
 

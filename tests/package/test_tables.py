@@ -5,7 +5,14 @@ import yaml
 
 from lesson_support import catalog
 from lesson_support.authoring.generated import stamped, untouched
-from lesson_support.authoring.tables import phase_page_text, stale_tables, table_texts, toc_text, write_tables
+from lesson_support.authoring.tables import (
+    phase_hours,
+    phase_page_text,
+    stale_tables,
+    table_texts,
+    toc_text,
+    write_tables,
+)
 from lesson_support.errors import LessonError
 
 FIRST = catalog.lesson_entry(1)
@@ -26,7 +33,7 @@ def test_a_course_without_lessons_shows_its_phases(tmp_path):
     toc = yaml.safe_load(toc_text(tmp_path))
     assert (toc["format"], toc["root"]) == ("jb-book", "book/welcome")
     assert [part["chapters"] for part in toc["parts"]] == [
-        [{"file": f"book/phases/{n:02}"}] for n in range(1, 11)
+        [{"file": f"book/phases/{n:02}", "title": "The phase"}] for n in range(1, 11)
     ]
 
 
@@ -40,7 +47,7 @@ def test_written_lessons_stand_under_their_phase_with_their_exercise(tmp_path):
     )
     caption = f"Phase 1 · {catalog.phases()[0].title}"
     assert parts(tmp_path)[caption] == [
-        {"file": "book/phases/01"},
+        {"file": "book/phases/01", "title": "The phase"},
         {"file": f"lessons/{FIRST.stem}", "sections": [{"file": f"exercises/{FIRST.stem}"}]},
         {"file": f"lessons/{second.stem}"},
     ]
@@ -57,14 +64,25 @@ def test_pages_of_the_book_are_listed_if_they_are_there(tmp_path):
 def test_a_phase_page_links_what_is_written_and_only_that(tmp_path):
     phase = catalog.phases()[0]
     assert "](" not in phase_page_text(phase, tmp_path)
-    assert phase_page_text(phase, tmp_path).count("(planned)") == len(phase.lessons)
+    assert phase_page_text(phase, tmp_path).count("[planned]{.planned}") == len(phase.lessons)
     touch(tmp_path, f"lessons/{FIRST.stem}.ipynb")
     page = phase_page_text(phase, tmp_path)
     assert f"](../../lessons/{FIRST.stem}.ipynb)" in page
     assert page.count("](") == 1
-    assert page.count("(planned)") == len(phase.lessons) - 1
+    assert page.count("[planned]{.planned}") == len(phase.lessons) - 1
     for part in (phase.title, phase.question, phase.capstone, *FIRST.outcomes):
         assert part in page
+
+
+def test_a_phase_page_opens_with_its_question_and_its_picture(tmp_path):
+    phase = catalog.phases()[8]
+    lines = phase_page_text(phase, tmp_path).splitlines()
+    order = [lines.index(line) for line in (phase.question, ":::{phase-map} 9", "## Lessons", phase.capstone)]
+    assert order == sorted(order)
+    assert f"{len(phase.lessons)} lessons, about {phase_hours(phase)} hours." in lines
+    assert phase_hours(phase) == round(sum(lesson.minutes for lesson in phase.lessons) / 60)
+    facts = next(line for line in lines if "builds on" in line and "difficulty" in line)
+    assert facts.endswith("builds on {lesson}`07 <7>`")
 
 
 def test_tables_are_written_once_and_follow_the_lessons(tmp_path):

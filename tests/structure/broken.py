@@ -408,6 +408,7 @@ breaks(
     ("too much", lambda d: setattr(d["more-claims"], "source", d["more-claims"].source + "\nx = 1" * 220)),
 )
 breaks("step-length", ("31 lines", lambda d: setattr(d["row-2"], "source", "x = 1\n" * 31)))
+breaks("code-width", ("89 characters", lambda d: setattr(d["row-2"], "source", "x = " + "1" * 85)))
 breaks("output-explained", ("code after output", lambda d: d.drop("after-rows")))
 breaks("halfway", ("no middle", lambda d: vars(d.lesson).update(length="long") or _lengthen(d)))
 

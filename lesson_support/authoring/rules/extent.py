@@ -7,6 +7,7 @@ from lesson_support.authoring.page import Page, input_shown, rule, tagged
 WORDS = {"short": (1200, 2000), "standard": (2000, 3500), "long": (3500, 5500)}
 CODE_LINES = (80, 300)
 STEP_LINES = 30
+CODE_COLUMNS = 88
 NOTEBOOK_BYTES = 700_000
 
 
@@ -40,6 +41,15 @@ def step_length(page: Page):
         count = code_lines(cell.source)
         if block(cell) == "build" and input_shown(cell) and count > STEP_LINES:
             yield cell.id, f"{count} lines in one cell: expected at most {STEP_LINES}"
+
+
+@rule
+def code_width(page: Page):
+    """No line of code on the page is longer than 88 characters, what a laptop shows without scrolling."""
+    for cell in page.code:
+        widest = max((len(line) for line in cell.source.splitlines()), default=0)
+        if input_shown(cell) and cell not in page.predicting and widest > CODE_COLUMNS:
+            yield cell.id, f"a line of {widest} characters: expected at most {CODE_COLUMNS}"
 
 
 @rule

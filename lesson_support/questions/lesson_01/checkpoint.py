@@ -201,7 +201,7 @@ QUESTION = Repair(
     name="slim_checkpoint",
     points=3,
     difficulty="hard",
-    minutes=25,
+    minutes=20,
     signature="slim_checkpoint(state: dict) -> dict",
     symptom="The file is small, but an embedding that the output layer shares is in it twice, and after "
     "loading they are two tensors: training one no longer moves the other.",

@@ -107,7 +107,7 @@ QUESTION = Tests(
     name="test_contiguity",
     points=3,
     difficulty="medium",
-    minutes=20,
+    minutes=17,
     signature="test_contiguity(is_contiguous) -> None",
     example=">>> is_contiguous((2, 3), (3, 1)), is_contiguous((2, 3), (1, 2))\n(True, False)\n"
     ">>> test_contiguity(is_contiguous)",
@@ -134,7 +134,7 @@ QUESTION = Tests(
         "looks at the stride of a dimension of size 1": _strict_about_ones,
         "does not know that empty tensors are contiguous": _strict_about_empties,
         "looks at the last stride only": _last_stride_only,
-        "asks only that strides fall from left to right": _falling_strides,
+        "asks for a last stride of 1 and for strides that fall, no matter how far": _falling_strides,
         "accepts the dimensions in any order": is_packed,
         "takes the first dimension as the fastest": _column_major,
         "refuses a tensor without dimensions": _scalars_are_not,

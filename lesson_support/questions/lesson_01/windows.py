@@ -88,7 +88,7 @@ QUESTION = Function(
     name="window_layout",
     points=2,
     difficulty="medium",
-    minutes=12,
+    minutes=10,
     signature="window_layout(length: int, stride: int, offset: int, width: int, step: int)"
     " -> tuple[tuple[int, int], tuple[int, int], int]",
     example=">>> window_layout(length=6, stride=1, offset=0, width=3, step=1)\n((4, 3), (1, 1), 0)",
