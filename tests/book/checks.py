@@ -65,7 +65,9 @@ def unsaid(site: Path) -> list[str]:
         titles.setdefault(title, name)
         if name in _UNLISTED:
             continue
-        said = {tag.get("name") or tag.get("property"): tag.get("content", "") for tag in soup.find_all("meta")}
+        said = {
+            tag.get("name") or tag.get("property"): tag.get("content", "") for tag in soup.find_all("meta")
+        }
         problems += [f"{name}: no {tag}" for tag in ("description", *_NAMED) if not said.get(tag, "").strip()]
     return problems
 

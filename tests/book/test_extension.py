@@ -172,6 +172,11 @@ def test_the_error_index_explains_each_error_from_the_lesson(page):
     assert symptom.get_text().startswith("\nview fails after a transpose")
 
 
+def test_a_traceback_is_text_without_colours(page):
+    shown = page(LESSON).find(id="bad-view").select_one(".cell_output .traceback pre")
+    assert sample_lessons.VIEW_FAILS in shown.get_text() and not shown.find_all("span", class_=True)
+
+
 def test_run_times_come_from_the_report_beside_their_budget(page):
     rows = [
         [cell.get_text() for cell in row.find_all("td")]
@@ -238,7 +243,8 @@ def test_nothing_heavy_and_unused_is_published(sample_book):
 
 def test_mathjax_is_loaded_where_there_is_a_formula_only(sample_book):
     assert "tex-chtml.js" in (sample_book / LESSON).read_text()
-    assert "tex-chtml.js" not in (sample_book / "book/claims.html").read_text()
+    for without in ("book/claims.html", "book/welcome.html", EXERCISE):
+        assert "tex-chtml.js" not in (sample_book / without).read_text()
 
 
 def test_a_former_address_leads_on(page):
@@ -281,7 +287,9 @@ def broken_book(tmp_path_factory):
     folder = samples.write_book(tmp_path_factory.mktemp("broken"), broken)
     toc = (folder / "_toc.yml").read_text(encoding="utf-8")
     (folder / "_toc.yml").write_text(
-        toc.replace(f"lessons/{samples.SECOND}", f"lessons/{samples.SECOND}\n      - file: lessons/99_unknown")
+        toc.replace(
+            f"lessons/{samples.SECOND}", f"lessons/{samples.SECOND}\n      - file: lessons/99_unknown"
+        )
     )
     built = samples.build(folder, "-n")
     assert built.returncode == 0, built.stdout + built.stderr

@@ -66,7 +66,7 @@ def nameless(page) -> list[str]:
             level = +h.tagName[1];
         }
         const said = e => (e.getAttribute("aria-label") || e.title || e.textContent || "").trim()
-            || (e.getAttribute("aria-labelledby") && document.getElementById(e.getAttribute("aria-labelledby")))
+            || document.getElementById(e.getAttribute("aria-labelledby"))
             || e.querySelector("img[alt]:not([alt='']), svg[aria-label]");
         for (const e of document.querySelectorAll("input:not([type=hidden]), select, textarea"))
             if (seen(e) && !e.labels?.length && !e.getAttribute("aria-label") && !e.title
@@ -151,7 +151,8 @@ def unfit_for_paper(page) -> list[str]:
     problems = page.evaluate("""() => {
         const seen = e => e.checkVisibility({ visibilityProperty: true }), found = [];
         for (const e of document.querySelectorAll(".bd-article details"))
-            if (!e.open && !e.matches(".above-input")) found.push("folded: " + e.textContent.trim().slice(0, 50));
+            if (!e.open && !e.matches(".above-input"))
+                found.push("folded: " + e.textContent.trim().slice(0, 50));
         for (const e of document.querySelectorAll(".lesson-predict .right .why"))
             if (!seen(e)) found.push("a prediction without its answer");
         const tools = "nav, [role=search], .prev-next-area, .filter-box, .ecr button";

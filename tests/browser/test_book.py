@@ -60,7 +60,9 @@ def screens() -> Path:
 
 def site_of(kind: str) -> str:
     """Kinds that need a lesson with everything in it come from the sample book."""
-    return "sample_book" if kind in ("lesson", "exercise", "errors", "runtimes", "instructors") else "real_book"
+    return (
+        "sample_book" if kind in ("lesson", "exercise", "errors", "runtimes", "instructors") else "real_book"
+    )
 
 
 def settle(page) -> None:

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.browser
 WHOLE = (
     '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>t</title>'
     '<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">'
-    "<style>body {{ background: #fff; color: #222 }} @media print {{ nav {{ display: none }} }}</style></head>"
-    '<body><nav><a href="#">n</a></nav><main><article class="bd-article"><h1>t</h1>{}</article></main>'
+    "<style>body {{ background: #fff; color: #222 }} @media print {{ nav {{ display: none }} }}</style>"
+    '</head><body><nav><a href="#">n</a></nav><main><article class="bd-article"><h1>t</h1>{}</article></main>'
 )
 
 
@@ -47,11 +47,11 @@ def player(script: str = "") -> str:
 
 
 def prediction(shown: str = "block") -> str:
-    style = f".why {{{{ display: none }}}} .c:has(:checked) .why {{{{ display: {shown} }}}}"
-    style += f"@media print {{{{ .right .why {{{{ display: {shown} }}}} }}}}"
+    style = f".why {{ display: none }} .c:has(:checked) .why {{ display: {shown} }}"
+    style += f" @media print {{ .right .why {{ display: {shown} }} }}"
     choice = '<div class="c {}"><label><input type="radio" name="p">{}</label><div class="why">w</div></div>'
     choices = "".join(choice.format(kind, kind) for kind in ("right", "wrong", "wrong"))
-    return f'<style>{style.replace("{{", "{").replace("}}", "}")}</style><form class="lesson-predict">{choices}</form>'
+    return f'<style>{style}</style><form class="lesson-predict">{choices}</form>'
 
 
 def test_a_whole_page_has_no_problem(opened):
@@ -89,7 +89,9 @@ def test_what_is_broken_is_found(opened, check, html, problem):
     assert len(found) == 1 and problem in found[0], found
 
 
-@pytest.mark.parametrize(("old", "problem"), [(' lang="en"', "no language"), ("<title>t</title>", "no title")])
+@pytest.mark.parametrize(
+    ("old", "problem"), [(' lang="en"', "no language"), ("<title>t</title>", "no title")]
+)
 def test_a_page_without_language_or_title_is_found(opened, old, problem):
     page, _ = opened("", WHOLE.replace(old, ""))
     assert page_checks.nameless(page) == [problem]
