@@ -83,7 +83,8 @@ def even_runs(shape: Sizes, stride: Sizes) -> list[tuple[int, int]]:
     """Merge neighbouring dimensions into runs of equally spaced elements: (length, step), innermost first.
 
     A dimension continues the run inside it when one step along it goes exactly as far as the whole run:
-    stride == length · step. A dimension of size 1 is never stepped along; innermost, it leaves a run of length 1.
+    stride == length · step. A dimension of size 1 is never stepped along; innermost, it leaves a run
+    of length 1.
     """
     runs = []
     length, step = 1, stride[-1] if stride else 1

@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from lesson_support import catalog
 from lesson_support.authoring.exercises import stale_exercises
@@ -56,6 +58,38 @@ def test_what_is_generated_is_up_to_date(tmp_path):
     assert stale_exercises(ROOT) == [], "run `lessons exercises`"
     assert (ROOT / PICTURE).read_text(encoding="utf-8") == picture_text(), "run `lessons tables`"
     assert write_picture(tmp_path) == [tmp_path / PICTURE] and write_picture(tmp_path) == []
+
+
+def requirements() -> set[str]:
+    """Every distribution that pyproject.toml or requirements.txt names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [
+        *project["dependencies"],
+        *(x for extra in project["optional-dependencies"].values() for x in extra),
+    ]
+    lines += (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    names = (re.match(r"[A-Za-z][\w.-]*", line) for line in lines)
+    return {match[0].lower() for match in names if match}
+
+
+def test_every_dependency_has_its_reason():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.split("## Dependencies, one reason each")[1].lower()
+    assert {"torch", "nbgrader", "jupyterlab"} <= requirements()
+    unexplained = {
+        name for name in requirements() if name.replace("jupyter-book", "jupyter-book 1") not in table
+    }
+    assert unexplained == set()
+
+
+def test_requirements_pin_what_pyproject_admits():
+    pins = dict(
+        re.findall(r"(?m)^([\w.-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for line in project["dependencies"]:
+        name, at_least = re.match(r"([\w.-]+)>=([\d.]+)", line).groups()
+        assert Version(pins[name]) >= Version(at_least), line
 
 
 def test_pages_of_the_book_use_no_banned_word():
