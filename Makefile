@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: book lab serve test quick test-full tables exercises clean
+.PHONY: book pdf lab serve test quick test-full tables exercises clean
 .DEFAULT_GOAL := book
 
 $(VENV)/.installed: requirements.txt pyproject.toml
@@ -23,6 +23,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 book: $(VENV)/.installed          ## build the book and print the page to open
 	$(BIN)/jupyter-book build . --warningiserror --keep-going --quiet
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html"
+
+pdf: $(VENV)/.installed-dev book ## print the whole book with headless Chromium
+	$(BIN)/python book/print_book.py _build/html _build/every-claim-runs.pdf
+	@echo "Open $(CURDIR)/_build/every-claim-runs.pdf"
 
 lab: $(VENV)/.installed           ## work on the lessons in JupyterLab
 	$(BIN)/jupyter lab

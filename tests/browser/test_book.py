@@ -157,6 +157,32 @@ def test_search_finds_a_term_inside_a_lesson(serve, page, sample_book):
     assert f"/lessons/{samples.FIRST}.html" in links
 
 
+MARKED = "style .highlighted, script .highlighted, .ecr .highlighted"
+
+
+def test_what_a_search_marks_is_text(serve, page, real_book):
+    """The word searched for stands in the explorer's style sheet too, where a mark would undo the rule."""
+    origin = serve(real_book)
+    for name in ("book/welcome.html", f"lessons/{samples.FIRST}.html"):
+        page.goto(f"{origin}{name}?highlight=stride")
+        page.wait_for_timeout(200)
+        assert page.locator(MARKED).count() == 0
+        store = page.locator(".ecr-strides .st-store").first
+        assert store.evaluate("e => getComputedStyle(e).display") == "grid"
+    assert page.locator("article p .highlighted").count() > 0
+
+
+def test_a_mark_in_a_style_sheet_is_noticed(serve, page, real_book, tmp_path):
+    shutil.copytree(real_book, tmp_path / "site")
+    script = tmp_path / "site" / "_static" / "sphinx_highlight.js"
+    text = script.read_text(encoding="utf-8")
+    assert ", style, script, nav, .ecr" in text
+    script.write_text(text.replace(", style, script, nav, .ecr", ""), encoding="utf-8")
+    page.goto(serve(tmp_path / "site") + "book/welcome.html?highlight=stride")
+    page.wait_for_function("document.querySelectorAll('.highlighted').length")
+    assert page.locator(MARKED).count() > 0
+
+
 def test_the_filter_narrows_the_ledger(serve, page, real_book):
     page.goto(serve(real_book) + "book/claims.html")
     box, rows = page.locator(".filter-box input").first, page.locator("table.claims-ledger").first

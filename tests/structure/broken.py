@@ -49,6 +49,8 @@ NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven"]
 
 def code(name: str, block: str, source: str, *outputs: dict, tags: tuple[str, ...] = ()) -> NotebookNode:
     metadata = {"lesson": {"block": block}} | ({"tags": list(tags)} if tags else {})
+    if "raises-exception" in tags:
+        metadata["lesson"]["error"] = {"meaning": "The index lies outside.", "fix": "Count from zero."}
     return from_dict(
         v4.new_code_cell(source, id=name, metadata=metadata, outputs=list(map(from_dict, outputs)))
     )
@@ -524,6 +526,12 @@ breaks(
     "deliberate-error",
     ("no error", lambda d: d.outputs("outside", printed("fine\n"))),
     ("unexplained", lambda d: d.drop("after-error")),
+)
+breaks(
+    "error-indexed",
+    ("no entry", lambda d: d["outside"].metadata["lesson"].pop("error")),
+    ("no fix", lambda d: d["outside"].metadata["lesson"]["error"].pop("fix")),
+    ("empty", lambda d: d["outside"].metadata["lesson"]["error"].update(fix=" ")),
 )
 breaks(
     "machine-path",

@@ -33,6 +33,7 @@ class Api(SphinxDirective):
         return section
 
     def _section(self, title: str, anchor: str) -> nodes.section:
+        anchor = anchor.replace(".", "-")  # a dot in an id means a class to the theme's scripts
         found = nodes.section("", nodes.title("", "", nodes.literal(text=title)), ids=[anchor])
         found["names"] = [anchor]
         return found
@@ -40,7 +41,9 @@ class Api(SphinxDirective):
     def _say(self, parent: nodes.Element, text: str) -> None:
         """A docstring is Markdown."""
         if text:
-            self.state.nested_parse(StringList(text.splitlines(), source=self.get_source_info()[0]), 0, parent)
+            self.state.nested_parse(
+                StringList(text.splitlines(), source=self.get_source_info()[0]), 0, parent
+            )
 
 
 def _signature(text: str) -> nodes.literal_block:

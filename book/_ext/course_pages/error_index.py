@@ -54,12 +54,12 @@ class ErrorIndex(SphinxDirective):
     def _exception(self, name, message, lesson, cell, following):
         head = f"{name}: {message}" if message else name
         meaning = self._meaning(lesson, cell, following)
-        return self._entry([nodes.literal(text=head)], lesson, cell, meaning)
+        return self._entry("error", [nodes.literal(text=head)], lesson, cell, meaning)
 
     def _meaning(self, lesson, cell, following) -> list[nodes.Node]:
         said = cell.metadata.get("lesson", {}).get("error", {})
         if said:
-            parts = [text for text in (said.get("meaning"), said.get("fix")) if text]
+            parts = [said["meaning"], f"*Fix:* {said['fix']}"]
         elif following is not None and following.cell_type == "markdown":
             parts = [text for text in paragraphs(following.source) if not text.startswith(("#", "<", "|"))][
                 :1
@@ -83,12 +83,12 @@ class ErrorIndex(SphinxDirective):
                 said = cell.metadata.get("lesson", {}).get("symptom", [])
                 found += [(symptom, lesson, cell) for symptom in ([said] if isinstance(said, str) else said)]
         found.sort(key=lambda entry: (entry[0].lower(), entry[1].entry.number))
-        return [self._entry(inline(symptom), lesson, cell, []) for symptom, lesson, cell in found]
+        return [self._entry("symptom", inline(symptom), lesson, cell, []) for symptom, lesson, cell in found]
 
-    def _entry(self, head, lesson, cell, body):
+    def _entry(self, kind, head, lesson, cell, body):
         name = f"{lesson.entry.label} · {lesson.entry.title}"
         where = link(self.env.app, self.env.docname, lesson.docname, name, cell["id"])
-        anchor = f"{lesson.entry.stem}-{cell['id']}"
+        anchor = f"{kind}-{lesson.entry.stem}-{cell['id']}"
         parts = [
             nodes.paragraph("", "", *head, classes=["index-head"]),
             *body,

@@ -28,7 +28,9 @@ class Prediction(SphinxDirective):
         if not isinstance(asked, dict) or {key: type(asked[key]) for key in asked} != _KEYS:
             raise self.error(f"prediction got {asked!r}: expected question, answer and options")
         if asked["answer"] not in asked["options"]:
-            raise self.error(f"the answer {asked['answer']!r} is none of the options {list(asked['options'])}")
+            raise self.error(
+                f"the answer {asked['answer']!r} is none of the options {list(asked['options'])}"
+            )
         options = {str(option): str(why) for option, why in asked["options"].items()}
         return [nodes.raw("", prediction_html(asked["question"], options, asked["answer"]), format="html")]
 

@@ -7,6 +7,8 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+from sphinx.errors import ExtensionError
+
 from . import SAFE
 
 HERE = Path(__file__).parent
@@ -28,13 +30,17 @@ def use_own_templates(app, config):
 
 
 def drop_unused(app, pagename, templatename, context, doctree):
-    """Leave out files that nothing on our pages uses, and any that another host would have to send."""
+    """Leave out files that nothing on the page uses, and any that another host would have to send."""
+    # Sphinx counts the formulas of the pages below in the table of contents as the page's own.
+    formulas = app.env.get_domain("math").data["has_equations"].get(pagename, False)
     for kind in ("script_files", "css_files"):
-        context[kind] = [file for file in context[kind] if not _is_unwanted(file)]
+        context[kind] = [file for file in context[kind] if not _is_unwanted(file, formulas)]
 
 
-def _is_unwanted(file) -> bool:
+def _is_unwanted(file, formulas: bool) -> bool:
     name = str(getattr(file, "filename", file) or "")
+    if "mathjax" in name and not formulas:
+        return True
     return "://" in name or name.rpartition("/")[2] in _UNUSED_FILES
 
 
@@ -55,15 +61,21 @@ def publish_static(app, exception):
     for pattern in _UNPUBLISHED:
         for found in list(static.glob(pattern)):
             shutil.rmtree(found) if found.is_dir() else found.unlink()
-    _silence(static / "scripts" / "pydata-sphinx-theme.js")
+    # The theme reports each page's mode to the console; a reader's console is theirs.
+    _mend(static / "scripts" / "pydata-sphinx-theme.js", "console.log(", "void(")
+    # Coming from a search, Sphinx marks the words searched for, in the text of style sheets too.
+    marked = '"button, select, textarea{}"'
+    _mend(static / "sphinx_highlight.js", marked.format(""), marked.format(", style, script, nav, .ecr"))
 
 
-def _silence(script: Path) -> None:
-    """The theme reports each page's mode to the console; a reader's console is theirs."""
-    if script.is_file():
-        script.write_text(
-            script.read_text(encoding="utf-8").replace("console.log(", "void("), encoding="utf-8"
-        )
+def _mend(script: Path, old: str, new: str) -> None:
+    """Replace a part of a published script; another version that lacks it ends the build."""
+    text = script.read_text(encoding="utf-8")
+    if new in text:  # mended by an earlier build that this one continues
+        return
+    if old not in text:
+        raise ExtensionError(f"{script.name} has changed: expected {old} in it, to replace it by {new}")
+    script.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def setup(app):

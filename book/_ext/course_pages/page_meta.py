@@ -10,7 +10,7 @@ from pathlib import Path
 from docutils import nodes
 
 from . import SAFE
-from .lesson_files import cells, entry_of
+from .lesson_files import EXERCISES, cells, entry_of
 
 LIMIT = 160
 
@@ -22,36 +22,45 @@ def set_defaults(app, config):
 
 
 def add_meta(app, pagename, templatename, context, doctree):
-    base = (app.config.html_baseurl or "").rstrip("/")
     title = app.env.titles[pagename].astext() if pagename in app.env.titles else context.get("title", "")
-    site = app.config.html_title
     said = describe(app, pagename, doctree)
+    address = app.builder.get_target_uri(pagename)
+    context["metatags"] = context.get("metatags", "") + meta_tags(
+        app.config, title, said, address, "article" if entry_of(pagename) else "website"
+    )
+
+
+def meta_tags(config, title: str, said: str, address: str, kind: str) -> str:
+    """The tags of a page at `address` below the book's root, as HTML."""
+    base = (config.html_baseurl or "").rstrip("/")
     tags = [
         ("name", "description", said),
         ("property", "og:title", title),
-        ("property", "og:site_name", site),
+        ("property", "og:site_name", config.html_title),
+        ("property", "og:type", kind),
+        ("property", "og:description", said),
     ]
-    tags += [("property", "og:type", "article" if entry_of(pagename) else "website")]
-    tags += [("property", "og:description", said)]
-    image = app.config.course_social_image
+    image = config.course_social_image
     if base:
-        tags.append(("property", "og:url", f"{base}/{app.builder.get_target_uri(pagename)}"))
+        tags.append(("property", "og:url", f"{base}/{address}"))
     if base and image:
-        address = f"{base}/_static/{Path(image).name}"
+        source = f"{base}/_static/{Path(image).name}"
         tags += [
-            ("property", "og:image", address),
-            ("property", "og:image:alt", app.config.course_social_image_alt),
+            ("property", "og:image", source),
+            ("property", "og:image:alt", config.course_social_image_alt),
+            ("name", "twitter:image", source),
         ]
-        tags.append(("name", "twitter:image", address))
     tags.append(("name", "twitter:card", "summary_large_image" if base and image else "summary"))
-    html = "".join(
+    return "".join(
         f'\n    <meta {kind}="{name}" content="{escape(text)}" />' for kind, name, text in tags if text
     )
-    context["metatags"] = context.get("metatags", "") + html
 
 
 def describe(app, pagename: str, doctree) -> str:
-    """The page's own `description`, a lesson's hook, or the first paragraph; cut at a word."""
+    """The page's own `description`, a lesson's hook, whose exercise it is, or the first paragraph.
+
+    It is cut at a word.
+    """
     own = app.env.metadata.get(pagename, {}).get("description") if pagename in app.env.found_docs else None
     if own:
         return _short(own)
@@ -59,6 +68,8 @@ def describe(app, pagename: str, doctree) -> str:
         hook = next((cell.source for cell in cells(app.env, pagename) if cell["id"] == "hook"), None)
         if hook:
             return _short(re.sub(r"[`*_$]|^#+ .*$", "", hook, flags=re.M))
+    if exercise := entry_of(pagename, EXERCISES):
+        return _short(f"Exercise of lesson {exercise.label}, {exercise.title}.")
     if doctree is None:
         return ""
     first = next((node for node in doctree.findall(nodes.paragraph) if node.astext().strip()), None)

@@ -100,10 +100,15 @@ def _draw_lesson(scene: Scene, place: Place, address) -> None:
     with _linked(scene, written, entry.title):
         scene.rect(left, top, *BOX, fill=fill, stroke=stroke, dash=dash, radius=6)
         scene.text(left + 19, place.y, entry.label, size=15, bold=True, fill="ink" if written else "muted")
-        lines = textwrap.wrap(entry.title.partition(":")[0], 16)
+        lines = title_lines(entry.title)
         for line, words in enumerate(lines):
             down = place.y + (line - (len(lines) - 1) / 2) * 15
             scene.text(left + 37, down, words, anchor="start")
+
+
+def title_lines(title: str) -> list[str]:
+    """A lesson's name for its box: what stands before the colon, on lines that fit."""
+    return textwrap.wrap(title.partition(":")[0], 16)
 
 
 class _linked:

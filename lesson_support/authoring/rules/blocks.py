@@ -113,16 +113,20 @@ def cell_ids(page: Page):
         seen.add(cell.id)
 
 
+# What a cell's lesson entry may hold: its block, the hash of the source that made its outputs, and what the
+# error index says of its error or symptom.
+LESSON_ENTRIES = {"block", "ran", "error", "symptom"}
+
+
 @rule
 def metadata(page: Page):
     """The notebook carries kernelspec and language_info only, a cell only its tags and its lesson entry."""
     if page.notebook.metadata != NOTEBOOK_METADATA:
         yield "the notebook", "metadata beyond kernelspec and language_info: run `lessons fmt`"
     for cell in page.cells:
-        stray = set(cell.metadata) - {"tags", "lesson"} | set(cell.metadata.get("lesson", {})) - {
-            "block",
-            "ran",
-        }
+        stray = (
+            set(cell.metadata) - {"tags", "lesson"} | set(cell.metadata.get("lesson", {})) - LESSON_ENTRIES
+        )
         if stray:
             yield cell.id, f"metadata {', '.join(sorted(stray))}: run `lessons fmt`"
 

@@ -99,6 +99,19 @@ def deliberate_error(page: Page):
 
 
 @rule
+def error_indexed(page: Page):
+    """A deliberate error says for the error index what it means and how to fix it."""
+    for cell in page.code:
+        if tagged(cell, "raises-exception"):
+            entry = cell.metadata.get("lesson", {}).get("error", {})
+            if not (set(entry) == {"meaning", "fix"} and all(str(said).strip() for said in entry.values())):
+                yield (
+                    cell.id,
+                    "metadata.lesson.error lacks its meaning or its fix, two sentences for the index",
+                )
+
+
+@rule
 def machine_path(page: Page):
     """No path of one machine, in outputs, code or text."""
     for where, text in _told(page, shown_source=True):
