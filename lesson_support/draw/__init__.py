@@ -13,7 +13,7 @@ _EXPORTS = {
     "Scene": "canvas",
     "explore": "player",
     "animate": "player",
-    "memory": "layout",
+    "memory": "memory_figure",
     "strides_explorer": "explorers",
     "strides_html": "explorers",
     "svg_file": "standalone",

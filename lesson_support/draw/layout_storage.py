@@ -2,18 +2,15 @@
 
 from collections import Counter
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from lesson_support.draw.canvas import Scene
+from lesson_support.draw.layout import Layout
 from lesson_support.draw.layout_measures import MARGIN, ROOM, SMALL, WIDTH, cell_width, rows_of, shade
-
-if TYPE_CHECKING:
-    from lesson_support.draw.layout import Layout
 
 MOST_LINES = 8
 
 
-def draw_storage(scene: Scene, plan: "Layout") -> float:
+def draw_storage(scene: Scene, plan: Layout) -> float:
     """Draw it from the top of `scene`; gives the y below it."""
     addresses, rows = plan.addresses(), rows_of(plan)
     times = Counter(addresses)
@@ -66,7 +63,7 @@ def _cell(scene: Scene, x, y, width, height, address, tone, times) -> None:
         scene.text(x + width / 2, y + 26, f"×{times}", size=SMALL, bold=True, fill=f"on{tone}")
 
 
-def _across(plan: "Layout", most: int) -> int:
+def _across(plan: Layout, most: int) -> int:
     """Cells per line: as many as a step of the view skips, where that fits, so that rows line up."""
     if plan.storage <= most:
         return plan.storage
@@ -74,7 +71,7 @@ def _across(plan: "Layout", most: int) -> int:
     return max(fitting, default=most)
 
 
-def _first_step(scene: Scene, plan: "Layout", across: int, width: float) -> float:
+def _first_step(scene: Scene, plan: Layout, across: int, width: float) -> float:
     """An arc over the first line for one step of the first index, if it stays there; gives its height."""
     if not plan.shape or not plan.elements or plan.shape[0] < 2:
         return 0.0

@@ -2,13 +2,10 @@
 
 from itertools import product
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 from lesson_support.draw.canvas import Scene
+from lesson_support.draw.layout import Layout
 from lesson_support.draw.layout_measures import MARGIN, ROOM, SMALL, WIDTH, cell_width, rows_of, shade
-
-if TYPE_CHECKING:
-    from lesson_support.draw.layout import Layout
 
 INDICES = "ijklmnop"
 MOST_ROWS, MOST_COLUMNS, MOST_BLOCKS = 8, 9, 4
@@ -19,7 +16,7 @@ def _picked(count: int, most: int) -> list[int | None]:
     return list(range(count)) if count <= most else [*range(most - 2), None, count - 1]
 
 
-def draw_view(scene: Scene, plan: "Layout", y: float) -> float:
+def draw_view(scene: Scene, plan: Layout, y: float) -> float:
     """Draw it from `y` on; gives the y below it."""
     letters = ", ".join(INDICES[: len(plan.shape)])
     scene.text(MARGIN, y, f"view[{letters}]", anchor="start", bold=True)
@@ -52,7 +49,7 @@ def _tuple(numbers: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, numbers))}{',' if len(numbers) == 1 else ''})"
 
 
-def _blocks(scene: Scene, plan: "Layout", top: float) -> tuple[float, float]:
+def _blocks(scene: Scene, plan: Layout, top: float) -> tuple[float, float]:
     """The view as one matrix, or as one per leading index; gives the right edge and the bottom."""
     leading = list(product(*map(range, plan.shape[:-2])))
     x, y, right, bottom = MARGIN, top, MARGIN, top
@@ -76,7 +73,7 @@ def _blocks(scene: Scene, plan: "Layout", top: float) -> tuple[float, float]:
 
 
 def _matrix(
-    scene: Scene, plan: "Layout", leading: tuple, block: int, x: float, y: float
+    scene: Scene, plan: Layout, leading: tuple, block: int, x: float, y: float
 ) -> tuple[float, float]:
     """One matrix with its indices at (x, y); gives its width and its lower edge."""
     down, across = ((1, 1) + plan.shape)[-2:]

@@ -20,7 +20,8 @@ from PIL import Image
 from lesson_support import draw
 from lesson_support.draw import cards, figures, player, style
 from lesson_support.draw.canvas import number
-from lesson_support.draw.layout import Layout, memory
+from lesson_support.draw.layout import Layout
+from lesson_support.draw.memory_figure import memory
 from lesson_support.draw.states import States, merged
 from lesson_support.errors import LessonError
 

@@ -74,6 +74,52 @@ def test_an_arrow_that_points_up_is_found(tmp_path, line):
     assert len(arrows_up(tmp_path)) == 1
 
 
+def module_file(name: str, package: Path) -> Path | None:
+    """The file behind `lesson_support.a.b`, or behind the module that defines the name at its end."""
+    for parts in (name.split(".")[1:], name.split(".")[1:-1]):
+        base = package.joinpath(*parts)
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if parts and file.is_file():
+                return file
+    return None
+
+
+def imports_of(file: Path, package: Path) -> set[Path]:
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    ours = (module_file(name, package) for name in names if name.startswith("lesson_support."))
+    return {target for target in ours if target not in (None, file)}
+
+
+def circle(package: Path) -> list[str]:
+    """Files that import each other in a loop; empty if there is none."""
+    graph = {file: imports_of(file, package) for file in sorted(package.rglob("*.py"))}
+    while graph:
+        free = [file for file, targets in graph.items() if not targets & graph.keys()]
+        if not free:
+            return [str(file.relative_to(package)) for file in graph]
+        for file in free:
+            del graph[file]
+    return []
+
+
+def test_no_files_import_each_other_in_a_loop():
+    assert circle(PACKAGE) == []
+
+
+def test_a_loop_is_found(tmp_path):
+    (tmp_path / "one.py").write_text("from lesson_support.two import second\n")
+    (tmp_path / "two.py").write_text("def late():\n    import lesson_support.three\n")
+    (tmp_path / "three.py").write_text("from lesson_support import one\n")
+    assert circle(tmp_path) == ["one.py", "three.py", "two.py"]
+    (tmp_path / "three.py").write_text("import json\n")
+    assert circle(tmp_path) == []
+
+
 def test_no_exported_function_shares_its_modules_name():
     clashes = []
     for file in PACKAGE.rglob("*.py"):

@@ -5,7 +5,8 @@ from math import prod
 
 from lesson_support.draw.canvas import Scene
 from lesson_support.draw.cards import card
-from lesson_support.draw.layout import Layout, memory
+from lesson_support.draw.layout import Layout
+from lesson_support.draw.memory_figure import memory
 from lesson_support.draw.output import emit
 from lesson_support.errors import LessonError
 
