@@ -20,6 +20,22 @@ def shared_cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session")
+def sample_book(tmp_path_factory):
+    """The built sample book, whose lessons hold all that a lesson may."""
+    from tests.book import samples
+
+    return samples.sample_site(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def real_book(tmp_path_factory):
+    """The built book of this checkout."""
+    from tests.book import samples
+
+    return samples.real_site(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture(autouse=True)
 def own_places(tmp_path, shared_cache, monkeypatch):
     """Nothing a test does touches the records of the person who runs it."""

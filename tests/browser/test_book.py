@@ -42,16 +42,6 @@ LOOKS = [(WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark")]
 
 
 @pytest.fixture(scope="session")
-def sample_book(tmp_path_factory) -> Path:
-    return samples.sample_site(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="session")
-def real_book(tmp_path_factory) -> Path:
-    return samples.real_site(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="session")
 def screens() -> Path:
     shutil.rmtree(SCREENS, ignore_errors=True)
     SCREENS.mkdir(parents=True)
@@ -150,11 +140,26 @@ def test_an_answer_opens_its_explanation(serve, page, real_book):
     assert [text[:6] for text in page.locator(".why:visible").all_inner_texts()] == ["✔ Yes."]
 
 
-def test_search_finds_a_term_inside_a_lesson(serve, page, sample_book):
-    page.goto(serve(sample_book) + "search.html?q=subspaces")
-    page.wait_for_function("document.querySelectorAll('#search-results li a').length")
-    links = page.locator("#search-results li a").evaluate_all("links => links.map(a => a.pathname)")
-    assert f"/lessons/{samples.FIRST}.html" in links
+def broken(site: Path, folder: Path, file: str, old: str, new: str) -> Path:
+    """A copy of `site` in which `old` stands no longer in `file`."""
+    shutil.copytree(site, folder)
+    text = (folder / file).read_text(encoding="utf-8")
+    assert old in text
+    (folder / file).write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+def found(page, origin: str, word: str) -> list[str]:
+    """The pages that a search for `word` lists."""
+    page.goto(f"{origin}search.html?q={word}")
+    page.wait_for_function("/found|did not match/.test(document.querySelector('#search-results').innerText)")
+    return page.locator("#search-results li a").evaluate_all("links => links.map(a => a.pathname)")
+
+
+def test_search_finds_a_term_inside_a_lesson(serve, page, sample_book, tmp_path):
+    assert f"/lessons/{samples.FIRST}.html" in found(page, serve(sample_book), "subspaces")
+    without = broken(sample_book, tmp_path / "site", "searchindex.js", "subspac", "elsewher")
+    assert found(page, serve(without), "subspaces") == []
 
 
 MARKED = "style .highlighted, script .highlighted, .ecr .highlighted"
@@ -173,12 +178,9 @@ def test_what_a_search_marks_is_text(serve, page, real_book):
 
 
 def test_a_mark_in_a_style_sheet_is_noticed(serve, page, real_book, tmp_path):
-    shutil.copytree(real_book, tmp_path / "site")
-    script = tmp_path / "site" / "_static" / "sphinx_highlight.js"
-    text = script.read_text(encoding="utf-8")
-    assert ", style, script, nav, .ecr" in text
-    script.write_text(text.replace(", style, script, nav, .ecr", ""), encoding="utf-8")
-    page.goto(serve(tmp_path / "site") + "book/welcome.html?highlight=stride")
+    spared = ", style, script, nav, .ecr"
+    site = broken(real_book, tmp_path / "site", "_static/sphinx_highlight.js", spared, "")
+    page.goto(serve(site) + "book/welcome.html?highlight=stride")
     page.wait_for_function("document.querySelectorAll('.highlighted').length")
     assert page.locator(MARKED).count() > 0
 
@@ -194,12 +196,17 @@ def test_the_filter_narrows_the_ledger(serve, page, real_book):
     assert rows.locator("tbody tr:visible").count() == before
 
 
+def open_missing(page, origin: str, site: Path, address: str) -> None:
+    """Open an address that is not there, on a host that answers with `404.html`."""
+    text = (site / "404.html").read_text(encoding="utf-8")
+    page.route(f"**/{address}", lambda route: route.fulfill(body=text, content_type="text/html"))
+    page.goto(origin + address)
+
+
 @pytest.mark.parametrize("address", ["lessons/01_gone.html", "nowhere.html", "book/phases/deep/er/gone.html"])
 def test_a_missing_page_leads_back_from_any_depth(serve, page, real_book, address):
     origin = serve(real_book)
-    text = (real_book / "404.html").read_text(encoding="utf-8")
-    page.route(f"**/{address}", lambda route: route.fulfill(body=text, content_type="text/html"))
-    page.goto(origin + address)
+    open_missing(page, origin, real_book, address)
     assert page.get_by_role("heading").inner_text() == "There is no page at this address"
     near = page.locator("#near")
     assert near.is_visible() == address.startswith("lessons/")
@@ -209,17 +216,50 @@ def test_a_missing_page_leads_back_from_any_depth(serve, page, real_book, addres
     page.wait_for_url(f"{origin}book/welcome.html")
 
 
+def test_a_missing_page_that_knows_no_depth_is_noticed(serve, page, real_book, tmp_path):
+    site = broken(
+        real_book, tmp_path / "site", "404.html", "cut < 0 ? parts.length - 1 : cut", "parts.length - 1"
+    )
+    open_missing(page, serve(site), site, "book/phases/deep/er/gone.html")
+    assert page.locator("#home").evaluate("a => a.pathname") != "/book/welcome.html"
+
+
+FORMER = "lessons/01_former.html#claim-transpose-is-free"
+
+
 def test_a_former_address_keeps_its_anchor(serve, page, sample_book):
     origin = serve(sample_book)
-    page.goto(f"{origin}lessons/01_former.html#claim-transpose-is-free")
+    page.goto(origin + FORMER)
     page.wait_for_url(f"{origin}lessons/{samples.FIRST}.html#claim-transpose-is-free")
     assert page.locator("#claim-transpose-is-free").is_visible()
+
+
+def test_a_redirect_that_drops_the_anchor_is_noticed(serve, page, sample_book, tmp_path):
+    site = broken(sample_book, tmp_path / "site", "lessons/01_former.html", " + location.hash", "")
+    origin = serve(site)
+    page.goto(origin + FORMER)
+    page.wait_for_url(f"{origin}lessons/{samples.FIRST}.html**")
+    assert "#" not in page.url
 
 
 def test_the_address_of_the_book_leads_to_its_first_page(serve, page, real_book):
     origin = serve(real_book)
     page.goto(origin)
     page.wait_for_url(f"{origin}book/welcome.html")
+
+
+def unread(page, words: list[str]) -> list[str]:
+    """Which of `words` a reader does not see on the page."""
+    text = page.locator("main").inner_text()
+    return [word for word in words if word not in text]
+
+
+@pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
+def test_text_that_waits_for_a_script_is_noticed(serve, page, sample_book, tmp_path):
+    name, hidden = "book/claims.html", "published claims are settled"
+    site = broken(sample_book, tmp_path / "site", name, hidden, f"<span hidden>{hidden}</span>")
+    page.goto(f"{serve(site)}{name}")
+    assert unread(page, [hidden]) == [hidden]
 
 
 @pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
@@ -233,8 +273,7 @@ def test_the_address_of_the_book_leads_to_its_first_page(serve, page, real_book)
 )
 def test_the_text_is_there_without_scripts(serve, page, sample_book, name, words):
     page.goto(serve(sample_book) + name)
-    text = page.locator("main").inner_text()
-    assert [word for word in words if word not in text] == []
+    assert unread(page, words) == []
     assert page.locator("article svg").count() == 0 or page.locator("article svg").first.is_visible()
 
 
