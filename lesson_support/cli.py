@@ -202,6 +202,23 @@ def exercises(
 
 
 @app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="benchmarks; all of them if none")] = None,
+    publish: Annotated[bool, typer.Option(help="also put the results into the course")] = False,
+) -> None:
+    """Measure kernels against their peers and this machine's limits, in one interleaved run."""
+    from lesson_support import measured
+    from lesson_support.bench import run_benchmarks
+
+    run = run_benchmarks(names or [], progress=lambda name: console.print(f"measuring {name} …"))
+    for record in measured.load_run(run).values():
+        console.print(f"\n{measured.plain_table(record)}")
+    console.print(f"\nkept in {run}")
+    if publish:
+        console.print(f"published in {measured.publish(run, measured.FOLDER)}")
+
+
+@app.command()
 def tables() -> None:
     """Rewrite what is generated: the table of contents, the phase pages, the README's picture."""
     from lesson_support.authoring.pictures import write_picture

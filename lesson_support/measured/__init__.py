@@ -15,11 +15,22 @@ from pathlib import Path
 from lesson_support import paths
 from lesson_support.errors import LessonError
 from lesson_support.measured.recording import publish, record_run
-from lesson_support.measured.schema import Device, Record, load_file
-from lesson_support.measured.tables import provenance, show_record
+from lesson_support.measured.schema import Device, Record, load_file, load_run
+from lesson_support.measured.tables import plain_table, provenance, show_record
 from lesson_support.records import did_you_mean
 
-__all__ = ["devices", "load_device", "newest", "provenance", "publish", "record_run", "result", "show"]
+__all__ = [
+    "devices",
+    "load_device",
+    "load_run",
+    "newest",
+    "plain_table",
+    "provenance",
+    "publish",
+    "record_run",
+    "result",
+    "show",
+]
 
 FOLDER = paths.PACKAGE / "measured"
 

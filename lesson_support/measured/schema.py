@@ -151,6 +151,14 @@ def check_run(run: object, where: str) -> None:
     check_results(run["results"], where)
 
 
+def load_run(file: Path) -> dict[str, Record]:
+    """The results of one run, as `record_run` wrote it."""
+    run = read_json(Path(file))
+    check_run(run, str(file))
+    where = (run["device"], run["slug"], run["date"], run["commit"], run["versions"])
+    return {name: Record(name, result, *where) for name, result in check_results(run["results"], "").items()}
+
+
 def _check_slug(record: Mapping[str, Any], where: str) -> None:
     if record["slug"] != device_slug(record["device"]):
         raise LessonError(

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lesson_support"
 # From the ground up: a room may import those named before it.
 FLOORS = (
     "errors paths records native timing roofline measured claims catalog "
-    "tensors autograd kernels data models training pruning "
+    "tensors autograd kernels data models training pruning bench "
     "draw classroom questions grading authoring doctor cli"
 ).split()
 
@@ -155,6 +155,7 @@ PROVIDED = {
     "PIL": "matplotlib",
     "cycler": "matplotlib",
     "jupyter_client": "nbclient",
+    "threadpoolctl": "scikit-learn",
     "traitlets": "nbclient",
 }
 ON_REQUEST = {"nbgrader": "authoring", "sphinx": "authoring"}

@@ -10,8 +10,8 @@ from . import SAFE
 from .pieces import paragraph
 
 NOTHING = (
-    "Nothing is published yet. `lessons bench` measures your machine; what it measured appears here once a "
-    "maintainer publishes it."
+    "Nothing is published yet. `lessons bench` measures your machine, and `lessons bench --publish` in a "
+    "checkout puts what it measured here."
 )
 
 
