@@ -65,7 +65,8 @@ def one_line(error: BaseException, width: int = 200) -> str:
     except Exception:
         text = "(its message cannot be shown)"
     name = type(error).__name__
-    if not text and error.__traceback__ is not None:  # a bare assert: the line itself says most
+    # A bare assert: the line itself says most. Of an error relayed from another process it is not ours.
+    if not text and error.__traceback__ is not None and not hasattr(error, "relayed"):
         *_, (frame, number) = traceback.walk_tb(error.__traceback__)
         text = linecache.getline(frame.f_code.co_filename, number).strip()
     line = f"{name}: {text}" if text else name

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -14,13 +14,15 @@ from lesson_support.grading.comparing import as_array, difference
 from lesson_support.grading.showing import points_text, shown, shown_case, size_of
 from lesson_support.questions.kinds import Asked, Diagnose, Question, Raises, Tests
 
+AGAIN = 3  # times that a test meets the right implementation once more
 MISSING = object()  # stands for an answer that does not exist
 
 
 @dataclass(frozen=True)
 class Result:
     """`status` is correct, partly, incorrect or not attempted; `cause` says why it is not correct: wrong,
-    error, timeout, missing, died. `share` of the points is reached. The rest is text for the learner."""
+    error, timeout, missing, died, protocol, unreadable. `share` of the points is reached. The rest is text
+    for the learner."""
 
     question: str
     points: int
@@ -60,21 +62,22 @@ def cases_of(question: Asked, seed: int) -> list[tuple]:
     return sorted(question.cases(rng), key=size_of)
 
 
-def evaluate(question: Question, answer: Any, seed: int = 0) -> Result:
-    """Ask and judge. `answer` is whatever the learner's name holds, `MISSING` where there is no such name."""
+def evaluate(question: Question, answer: Any, seed: int = 0, ask: Callable[..., Outcome] = ask) -> Result:
+    """Ask and judge. `answer` is whatever the learner's name holds, `MISSING` where there is no such name;
+    `ask` calls it."""
     if answer is MISSING:
         note = f"there is no {question.name} yet: run the cell that defines it"
         return Result(question.name, question.points, "not attempted", "missing", note=note)
     if answer is Ellipsis:
         return Result(question.name, question.points, "not attempted", "missing")
     if isinstance(question, Tests):
-        return _judge_tests(question, answer)
+        return _judge_tests(question, answer, seed, ask)
     if isinstance(question, Diagnose):
-        return _judge_diagnosis(question, answer)
-    return _judge_cases(question, answer, seed)
+        return _judge_diagnosis(question, answer, ask)
+    return _judge_cases(question, answer, seed, ask)
 
 
-def _judge_cases(question: Asked, answer: Any, seed: int) -> Result:
+def _judge_cases(question: Asked, answer: Any, seed: int, ask: Callable[..., Outcome]) -> Result:
     left = question.seconds
     for position, arguments in enumerate(cases_of(question, seed)):
         expected = question.oracle(*arguments)
@@ -94,10 +97,18 @@ def _judge_cases(question: Asked, answer: Any, seed: int) -> Result:
     return Result(question.name, question.points, "correct", share=1.0)
 
 
-def _judge_tests(question: Tests, answer: Any) -> Result:
+def _presented(question: Tests, seed: int) -> list[tuple[str | None, Any]]:
+    """The right implementation first, and again among the shuffled wrong ones: a test that counts its calls
+    learns nothing from it."""
+    rng = np.random.default_rng([seed, crc32(question.name.encode())])
+    pairs = [*question.mutants.items(), *[(None, question.right)] * AGAIN]
+    return [(None, question.right), *(pairs[i] for i in rng.permutation(len(pairs)))]
+
+
+def _judge_tests(question: Tests, answer: Any, seed: int, ask: Callable[..., Outcome]) -> Result:
     left = question.seconds
-    survivors = []
-    for label, implementation in {None: question.right, **question.mutants}.items():
+    survivors = {}
+    for label, implementation in _presented(question, seed):
         started = time.perf_counter()
         outcome = ask(answer, (implementation,), left)
         left -= time.perf_counter() - started
@@ -112,7 +123,7 @@ def _judge_tests(question: Tests, answer: Any) -> Result:
             fault |= {"cause": "wrong", "expected": "your test passes", "got": outcome.message}
             return Result(question.name, question.points, "incorrect", **fault)
         if label is not None and outcome.status == "value":
-            survivors.append(fault)
+            survivors[label] = fault
     if not survivors:
         return Result(question.name, question.points, "correct", share=1.0)
     killed = len(question.mutants) - len(survivors)
@@ -122,10 +133,11 @@ def _judge_tests(question: Tests, answer: Any) -> Result:
         note += ": a test rejects by raising, as a failing assert does"
     status = "partly" if killed else "incorrect"
     share = killed / len(question.mutants)
-    return Result(question.name, question.points, status, share=share, note=note, **survivors[0], **told)
+    first = next(survivors[label] for label in question.mutants if label in survivors)
+    return Result(question.name, question.points, status, share=share, note=note, **first, **told)
 
 
-def _judge_diagnosis(question: Diagnose, answer: Any) -> Result:
+def _judge_diagnosis(question: Diagnose, answer: Any, ask: Callable[..., Outcome]) -> Result:
     outcome = ask(answer, (), question.seconds) if callable(answer) else Outcome("value", answer)
     if _untouched(outcome):
         return Result(question.name, question.points, "not attempted", "missing")

@@ -3,6 +3,7 @@
 Screenshots of every kind, wide and narrow, light and dark, go to `.test-report/screens`.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -105,6 +106,25 @@ def test_every_lesson_of_the_book(contexts, serve, real_book):
             problems += [f"{name}: {one}" for one in found + ear.said + ear.strangers(origin)]
             page.close()
     assert problems == []
+
+
+CUT = """() => [...document.querySelectorAll('div.cell_input pre')]
+    .filter(pre => !pre.closest('details') && pre.scrollWidth > pre.clientWidth).length"""
+
+
+def test_a_laptop_shows_the_longest_line_that_a_lesson_may_have(serve, page, sample_book, tmp_path):
+    """The rule `code-width` admits 88 columns: at 1280 pixels they fit, and a few more do not."""
+    name = f"lessons/{samples.FIRST}.html"
+    page.set_viewport_size(WIDE)
+    for columns, fits in ((88, True), (92, False)):
+        site = tmp_path / str(columns)
+        shutil.copytree(sample_book, site)
+        text = (site / name).read_text(encoding="utf-8")
+        line = f"\\1{'x' * columns}\n\\2"
+        text = re.sub(r'(<div class="highlight"><pre>).*?(</pre>)', line, text, flags=re.S)
+        (site / name).write_text(text, encoding="utf-8")
+        page.goto(serve(site) + name)
+        assert (page.evaluate(CUT) == 0) is fits
 
 
 def test_the_first_screen_fits_a_laptop(serve, page, real_book):
