@@ -53,7 +53,8 @@ def tiers(quick: bool) -> list[Tier]:
     nbval = ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={SANITIZER}", *PARALLEL]
     lessons = Tier("2 notebooks", [*found, *nbval, "-p", "no:warnings"], 15)
     book = Tier("4 book and browser", ["tests/book", "tests/browser"], 11)
-    return [package, *([lessons] if found else []), structure, book]
+    hostile = Tier("5 hostile submissions", ["tests/hostile", *PARALLEL], 4)
+    return [package, *([lessons] if found else []), structure, book, hostile]
 
 
 def run(tier: Tier) -> None:

@@ -569,7 +569,7 @@ def test_a_dead_zygote_is_replaced():
         assert scores(made.grade(notebook(*HONEST), QUESTIONS, seed=0)) == FULL
 
 
-def test_nothing_survives_the_grader():
+def test_nothing_survives_the_grader(tmp_path):
     code = """
         import os, time
         from lesson_support.grading.sandbox import Sandbox
@@ -578,8 +578,9 @@ def test_nothing_survives_the_grader():
         print(box._zygote.process.pid, flush=True)
         box.grade(notebook("import time; time.sleep(60)"), QUESTIONS, seed=0)
     """
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    grader = subprocess.Popen(command, cwd=COURSE, stdout=subprocess.PIPE, text=True)
+    grader = subprocess.Popen(command, cwd=COURSE, stdout=subprocess.PIPE, text=True, env=environment)
     with grader:
         started = int(grader.stdout.readline())
         time.sleep(0.5)
@@ -606,5 +607,14 @@ def test_the_memory_of_the_grader_stays_flat(sandbox):
     assert held() - before < 30_000 and len(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_limits_are_positive():
+def test_the_limits_are_told(sandbox):
     assert all(value > 0 for value in vars(Limits()).values())
+    assert (
+        sandbox.measures[-1] == str(sandbox.limits) and "a cell 5 s, a notebook 20 s" in sandbox.measures[-1]
+    )
+
+
+def test_output_is_kept_up_to_its_limit():
+    with Sandbox(limits=replace(LIMITS, output_chars=1000)) as made:
+        _, result = graded(made, COUNT, "def count(n):\n    print('x' * 10**6)")
+        assert result.printed == "x" * 1000

@@ -94,7 +94,7 @@ class Zygote:
             self.close()
             raise
         sizes = {"files": limits.file_bytes // MIB, "memory": limits.memory_bytes // MIB}
-        self.measures = tuple(each.format(**sizes) for each in told["measures"])
+        self.measures = (*(each.format(**sizes) for each in told["measures"]), str(limits))
 
     def start(self) -> Channel:
         """A new process, which serves this channel."""

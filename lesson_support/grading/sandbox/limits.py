@@ -23,12 +23,19 @@ class Limits:
     output_chars: int = 400
     message_bytes: int = 64 * MIB
 
+    def __str__(self) -> str:
+        """One sentence for a report."""
+        return (
+            f"a call may take {self.call_seconds:g} s, a cell {self.cell_seconds:g} s, a notebook "
+            f"{self.notebook_seconds:g} s; a process may map {self.memory_bytes // MIB} MB beyond the "
+            f"libraries, write {self.file_bytes // MIB} MB and hand over {self.message_bytes // MIB} MB; a "
+            f"submission may have {self.processes} processes, and {self.output_chars} characters of a call's "
+            "output are kept"
+        )
 
-def confine(limits: Limits, mapped: int) -> list[str]:
-    """Hold this process and what it starts to the limits; `mapped` bytes of address space come for free.
 
-    The names of the limits that this system knows.
-    """
+def confine(limits: Limits, mapped: int) -> None:
+    """Hold this process and what it starts to the limits; `mapped` bytes of address space come for free."""
     import resource
 
     wanted = {
@@ -39,21 +46,12 @@ def confine(limits: Limits, mapped: int) -> list[str]:
         "CORE": 0,
         "CPU": int(limits.notebook_seconds) + 5,
         "MEMLOCK": MIB,
-        "MSGQUEUE": 0,
     }
-    known = []
     for name, value in wanted.items():
-        which = getattr(resource, f"RLIMIT_{name}", None)
-        if which is None:
-            continue
+        which = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(which)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        try:
-            resource.setrlimit(which, (value, value))
-        except (OSError, ValueError):
-            continue
-        known.append(name)
-    return known
+        resource.setrlimit(which, (value, value))
 
 
 def mapped_bytes() -> int:

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from lesson_support.errors import LessonError
-from lesson_support.grading.asking import KEPT_OUTPUT, Outcome, OutOfTime, one_line
+from lesson_support.grading.asking import Outcome, OutOfTime, one_line
 from lesson_support.grading.comparing import as_array
 from lesson_support.grading.sandbox.arguments import write_back
 from lesson_support.grading.sandbox.clock import Clock
@@ -31,11 +31,13 @@ class Lost(BaseException):
 
 
 class Remote:
-    """Requests and replies, strictly in turns. Once lost, it stays lost."""
+    """Requests and replies, strictly in turns, `until` a moment of `time.monotonic()`. Once lost, it stays
+    lost."""
 
-    def __init__(self, channel: Channel, limits: Limits) -> None:
+    def __init__(self, channel: Channel, limits: Limits, until: float) -> None:
         self.channel, self.limits = channel, limits
         self.lost: Lost | None = None
+        self.until = until
         self.printed = ""
 
     def request(self, seconds: float, blobs: list, calls: list | None = None, **fields: Any) -> tuple:
@@ -43,7 +45,7 @@ class Remote:
         if self.lost:
             raise self.lost
         number = secrets.randbits(60)
-        self.channel.deadline = time.monotonic() + seconds
+        self.channel.deadline = min(time.monotonic() + seconds, self.until)
         try:
             if self.channel.has_spoken():
                 raise Garbled("an answer without a question")
@@ -95,7 +97,7 @@ class Remote:
         printed = reply.get("printed")
         if type(printed) is not str or reply.get("type") not in ("returned", "raised"):
             raise Garbled("an answer of an unknown type")
-        self.printed = (self.printed + printed)[:KEPT_OUTPUT]
+        self.printed = (self.printed + printed)[: self.limits.output_chars]
         storages = packer.tensors.storages
         limit = self.limits.message_bytes
         reader = Unpacker(blobs, limit=limit, callables=_handed_over(calls), known_storages=storages)

@@ -68,7 +68,7 @@ class Session:
 
     def _live(self) -> None:
         """One process, until everything is judged or it is lost."""
-        remote = Remote(self.zygote.start(), self.limits)
+        remote = Remote(self.zygote.start(), self.limits, self.until)
         lost = None
         try:
             self._run(remote)
@@ -103,11 +103,8 @@ class Session:
                     return None
         return None
 
-    def _left(self, seconds: float) -> float:
-        return min(seconds, self.until - time.monotonic())
-
     def _run_cell(self, remote: Remote, index: int) -> None:
-        reply, _ = remote.request(self._left(self.limits.cell_seconds), [], type="run", cell=index)
+        reply, _ = remote.request(self.limits.cell_seconds, [], type="run", cell=index)
         trouble = reply.get("trouble")
         if reply.get("type") != "ran" or type(trouble) is not str:
             raise Garbled("a cell that did not run and did not fail")
@@ -115,9 +112,7 @@ class Session:
             self.troubles[self.step[0]] = trouble[:400]
 
     def _judge(self, remote: Remote, question: Question) -> Result:
-        reply, blobs = remote.request(
-            self._left(self.limits.call_seconds), [], type="look", name=question.name
-        )
+        reply, blobs = remote.request(self.limits.call_seconds, [], type="look", name=question.name)
         what, value = reply.get("what"), reply.get("value")
         if reply.get("type") != "found" or what not in ("missing", "function", "value", "other"):
             raise Garbled("a name that is neither there nor missing")

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable
 
+from lesson_support.grading import asking
 from lesson_support.grading.sandbox import filtering, isolation, syscalls
 from lesson_support.grading.sandbox.forking import USERS, Nursery
 from lesson_support.grading.sandbox.limits import Limits, mapped_bytes
@@ -36,7 +37,7 @@ PATIENCE = 1.0
 FIRST_USER = 0x7000_0000  # above what systems and containers give away
 
 
-def prepare(message_bytes: int) -> Callable[[socket.socket], None]:
+def prepare(limits: Limits) -> Callable[[socket.socket], None]:
     """Import what notebooks import, once; the function that serves one submission."""
     for name in LIBRARIES:
         importlib.import_module(name)
@@ -45,13 +46,14 @@ def prepare(message_bytes: int) -> Callable[[socket.socket], None]:
     from lesson_support.grading.sandbox.wire import Channel
     from lesson_support.grading.sandbox.worker import Worker, make_shell
 
+    asking.KEPT_OUTPUT = limits.output_chars
     torch.set_num_threads(1)
     shell = make_shell()
     gc.collect()
     gc.freeze()  # the children share these pages
 
     def serve(end: socket.socket) -> None:
-        Worker(Channel(end, message_bytes), shell).serve()
+        Worker(Channel(end, limits.message_bytes), shell).serve()
 
     return serve
 
@@ -138,7 +140,7 @@ def main() -> None:
             measures, first_user = isolate(folder, orders["hidden"], orders["as_user"])
         else:
             measures, first_user = expose(folder)
-        serve = prepare(limits.message_bytes)
+        serve = prepare(limits)
         mapped = mapped_bytes()
     except Exception as error:
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"[:400]}).encode())
