@@ -618,3 +618,26 @@ def test_output_is_kept_up_to_its_limit():
     with Sandbox(limits=replace(LIMITS, output_chars=1000)) as made:
         _, result = graded(made, COUNT, "def count(n):\n    print('x' * 10**6)")
         assert result.printed == "x" * 1000
+
+
+def test_torch_is_whole_before_anything_is_compared():
+    """Two sandboxes, opened at once in a process that has not imported torch, grade as one does."""
+    code = """
+import sys, threading
+from pathlib import Path
+from lesson_support.grading.sandbox import Sandbox
+from lesson_support.grading.library import questions_of
+assert "torch" not in sys.modules
+notebook, seen = Path(sys.argv[1]).read_bytes(), []
+def work():
+    with Sandbox() as sandbox:
+        seen.append(hasattr(sys.modules.get("torch"), "Tensor"))
+        grade = sandbox.grade(notebook, questions_of(1), seed=1)
+        seen.append((grade.status, sum(r.share * r.points for r in grade.results)))
+threads = [threading.Thread(target=work) for _ in range(2)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(sorted(map(str, seen)))
+"""
+    solution = Path(__file__).resolve().parents[2] / "solutions" / "01_tensor_mechanics.ipynb"
+    done = subprocess.run([sys.executable, "-c", code, str(solution)], capture_output=True, text=True)
+    assert done.stdout.strip() == str(sorted(["True", "True", "('ok', 10.0)", "('ok', 10.0)"])), done.stderr

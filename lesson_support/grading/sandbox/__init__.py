@@ -14,6 +14,7 @@ arguments that the submission chose; they are bounded in size and, between two l
 import platform
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from lesson_support.errors import LessonError
@@ -44,6 +45,9 @@ class Sandbox:
         self.limits, self.unsafe, self.hidden = limits, unsafe, tuple(hidden)
         self._zygote = self._launch()
         self.measures: tuple[str, ...] = self._zygote.measures
+        # Questions import torch when they first need it. In a grader with several threads another one would
+        # then compare with a module that is imported by half; this import waits until it is whole.
+        import_module("torch")
 
     def _launch(self) -> Zygote:
         try:
