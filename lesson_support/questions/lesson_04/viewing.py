@@ -194,8 +194,8 @@ QUESTION = Function(
         "Two neighbouring dimensions can melt into one when a step along the outer goes exactly as far as "
         "walking the inner to its end. Where that fails, new_shape must not melt them either.",
         "Walk the dimensions from the innermost, size 1 left out, and count the elements walked so far. "
-        "Where a stride does not go on evenly there is a boundary: some dimensions of new_shape, counted from "
-        "the right, must hold exactly that many elements.",
+        "Where a stride does not go on evenly there is a boundary: some dimensions of new_shape, counted "
+        "from the right, must hold exactly that many elements.",
         "True if 0 is in shape. Collect 1 and the products of the last 1, 2, … sizes of new_shape. For two "
         "neighbours (of those not 1), outer stride != inner size * inner stride is a boundary: return False "
         "unless the product of all sizes inside it is among the collected ones. Else True.",
