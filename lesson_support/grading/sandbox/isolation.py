@@ -16,6 +16,8 @@ from lesson_support.grading.sandbox.limits import Limits
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/nix/store", "/gnu/store")
+KEPT = "/.kept"  # where the tree keeps what every submission gets back into its own /tmp
+_kept: list[str] = []  # in the zygote, which its submissions are forked from
 DEVICES = ("null", "zero", "full", "random", "urandom")
 MEASURES = {
     "files": "a submission sees the interpreter and the libraries, read-only, and an empty /tmp of "
@@ -63,10 +65,9 @@ def enter_tree(folder: str, hidden: list[str]) -> bool:
     """Build the tree in `folder`, an empty one, and make it the root; True where it has a /proc."""
     syscalls.mount("none", "/", flags=syscalls.REC | syscalls.PRIVATE)
     syscalls.mount("tmpfs", folder, "tmpfs", syscalls.NOSUID, "size=1m,mode=755")
-    for source in _sources():
-        if Path(source).is_relative_to("/tmp"):
-            raise OSError(f"{source} lies in /tmp, which a submission has for itself")
-        _show(source, folder)
+    os.makedirs(f"{folder}/tmp")
+    syscalls.mount("tmpfs", f"{folder}/tmp", "tmpfs", syscalls.NOSUID | syscalls.NODEV, "size=32m,mode=1777")
+    shown = [source for source in _sources() if _show(source, folder)]
     for name in DEVICES:
         _show(f"/dev/{name}", folder, readonly=False)
     covered = [str(paths.PACKAGE / "questions"), *hidden]
@@ -74,12 +75,13 @@ def enter_tree(folder: str, hidden: list[str]) -> bool:
         target = folder + os.path.realpath(each)
         if os.path.isdir(target):
             syscalls.mount("tmpfs", target, "tmpfs", syscalls.RDONLY, "size=4k,mode=755")
-    for name in ("proc", "tmp", "etc"):
+    for number, source in enumerate(each for each in shown if Path(each).is_relative_to("/tmp")):
+        _keep(source, folder, number)
+    for name in ("proc", "etc"):
         os.makedirs(f"{folder}/{name}", exist_ok=True)
     os.symlink("/tmp", f"{folder}/dev/shm")
     Path(folder, "etc/passwd").write_text("root:x:0:0::/tmp:/bin/false\n")
     has_proc = _proc(f"{folder}/proc")
-    syscalls.mount("tmpfs", f"{folder}/tmp", "tmpfs", syscalls.NOSUID | syscalls.NODEV, "size=32m,mode=1777")
     # Only now: a mount point has to be made before its tree is closed.
     syscalls.mount("none", folder, flags=syscalls.REMOUNT | syscalls.BIND | syscalls.RDONLY | syscalls.NOSUID)
     syscalls.enter_root(folder)
@@ -92,6 +94,9 @@ def enter_own_places(limits: Limits) -> None:
     _proc("/proc")
     size = f"size={limits.file_bytes},nr_inodes=4096,mode=1777"
     syscalls.mount("tmpfs", "/tmp", "tmpfs", syscalls.NOSUID | syscalls.NODEV, size)
+    for number, source in enumerate(_kept):
+        os.makedirs(source)
+        syscalls.mount(f"{KEPT}/{number}", source, flags=syscalls.BIND | syscalls.REC)
     os.chdir("/tmp")
 
 
@@ -112,15 +117,28 @@ def _sources() -> list[str]:
     return sorted({each for each in found if os.path.exists(each)}, key=len)
 
 
-def _show(source: str, folder: str, readonly: bool = True) -> None:
+def _keep(source: str, folder: str, number: int) -> None:
+    """Bind what lies in /tmp, as an environment of a temporary checkout does, at a second place, from where
+    `enter_own_places` brings it into each submission's own /tmp."""
+    if not os.path.isdir(source):
+        raise OSError(f"{source} lies in /tmp, which a submission has for itself")
+    place = f"{folder}{KEPT}/{number}"
+    os.makedirs(place)
+    syscalls.mount(folder + source, place, flags=syscalls.BIND | syscalls.REC)
+    syscalls.make_readonly(place)
+    _kept.append(source)
+
+
+def _show(source: str, folder: str, readonly: bool = True) -> bool:
+    """Make `source` part of the tree; whether that took a mount of its own."""
     target = folder + source
     if os.path.islink(source):
         if not os.path.lexists(target):
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.symlink(os.readlink(source), target)
-        return
+        return False
     if os.path.exists(target):
-        return
+        return False
     if os.path.isdir(source):
         os.makedirs(target)
     else:
@@ -129,6 +147,7 @@ def _show(source: str, folder: str, readonly: bool = True) -> None:
     syscalls.mount(source, target, flags=syscalls.BIND | syscalls.REC)
     if readonly:
         syscalls.make_readonly(target)
+    return True
 
 
 def _proc(target: str) -> bool:
