@@ -9,9 +9,12 @@ import socket
 import struct
 import subprocess
 import sys
+import sysconfig
+import tempfile
 import textwrap
 import threading
 import time
+import venv
 from dataclasses import replace
 from pathlib import Path
 
@@ -641,3 +644,31 @@ print(sorted(map(str, seen)))
     solution = Path(__file__).resolve().parents[2] / "solutions" / "01_tensor_mechanics.ipynb"
     done = subprocess.run([sys.executable, "-c", code, str(solution)], capture_output=True, text=True)
     assert done.stdout.strip() == str(sorted(["True", "True", "('ok', 10.0)", "('ok', 10.0)"])), done.stderr
+
+
+def test_an_environment_under_tmp_is_isolated_too():
+    """A checkout in /tmp brings its interpreter along, where each submission has a folder of its own."""
+    code = """
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from lesson_support.grading.sandbox import Sandbox
+from lesson_support.grading.library import questions_of
+assert sys.prefix.startswith("/tmp/"), sys.prefix
+with Sandbox() as sandbox:
+    for _ in range(2):
+        grade = sandbox.grade(Path(sys.argv[1]).read_bytes(), questions_of(1), seed=1)
+        print(grade.status, sum(result.share * result.points for result in grade.results))
+"""
+    root = Path(__file__).resolve().parents[2]
+    with tempfile.TemporaryDirectory(dir="/tmp") as parent:
+        folder = f"{parent}/environment"
+        venv.create(folder, symlinks=True)
+        (site,) = Path(folder, "lib").glob("python*/site-packages")
+        site.rmdir()
+        site.symlink_to(sysconfig.get_path("purelib"))
+        solution = root / "solutions" / "01_tensor_mechanics.ipynb"
+        run = [f"{folder}/bin/python", "-c", code, str(solution)]
+        done = subprocess.run(run, capture_output=True, text=True, cwd="/")
+    assert done.stdout.split() == ["ok", "10.0"] * 2, done.stderr
