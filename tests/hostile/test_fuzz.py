@@ -4,7 +4,6 @@ import hashlib
 import os
 import random
 import re
-import resource
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,9 +12,10 @@ import pytest
 
 from lesson_support import catalog
 from lesson_support.grading.library import questions_of
-from lesson_support.grading.sandbox import Grade, Limits, Sandbox
+from lesson_support.grading.sandbox import Grade, Limits
 from lesson_support.grading.sandbox.session import SEVERITY
 from lesson_support.grading.sandbox.worker import cells_of
+from tests.hostile.bounds import bounded_sandbox
 from tests.hostile.mutating import LARGEST, mutants, rewritten
 from tests.hostile.test_hostile import descendants
 
@@ -63,16 +63,7 @@ def test_ten_thousand_mutants_are_read_or_unreadable():
 @pytest.fixture(scope="module")
 def sandbox():
     """Its processes inherit a bound on memory and on the size of files, whatever else fails."""
-    wanted = {resource.RLIMIT_AS: 6 << 30, resource.RLIMIT_FSIZE: 512 << 20}
-    before = {which: resource.getrlimit(which) for which in wanted}
-    for which, value in wanted.items():
-        resource.setrlimit(which, (value, before[which][1]))
-    try:
-        made = Sandbox(limits=LIMITS)
-    finally:
-        for which, pair in before.items():
-            resource.setrlimit(which, pair)
-    with made:
+    with bounded_sandbox(LIMITS) as made:
         yield made
 
 

@@ -2,14 +2,13 @@
 
 import os
 import re
-import resource
 import time
 from pathlib import Path
 
 import pytest
 
-from lesson_support.grading.sandbox import Sandbox
 from tests.hostile import talking
+from tests.hostile.bounds import bounded_sandbox
 from tests.hostile.notebooks import FULL, GROUPS
 from tests.hostile.questions import HONEST, LIMITS, QUESTIONS, SECRET, notebook
 
@@ -22,16 +21,7 @@ def sandbox():
     """One for all attacks; whatever fails, its processes inherit a bound on memory, files and time."""
     patch = pytest.MonkeyPatch()
     patch.setenv("LESSONS_SECRET", SECRET)
-    wanted = {resource.RLIMIT_AS: 6 << 30, resource.RLIMIT_FSIZE: 512 << 20}
-    before = {which: resource.getrlimit(which) for which in wanted}
-    for which, value in wanted.items():
-        resource.setrlimit(which, (value, before[which][1]))
-    try:
-        made = Sandbox(limits=LIMITS)
-    finally:
-        for which, pair in before.items():
-            resource.setrlimit(which, pair)
-    with made:
+    with bounded_sandbox(LIMITS) as made:
         yield made
     patch.undo()
 
