@@ -133,7 +133,7 @@ QUESTION = Function(
     name="patchify",
     points=2,
     difficulty="medium",
-    minutes=10,
+    minutes=15,
     signature="patchify(images: torch.Tensor, patch: int) -> torch.Tensor",
     example=">>> images = torch.arange(8).reshape(1, 1, 2, 4)\n"
     ">>> patchify(images, 2).tolist()\n"

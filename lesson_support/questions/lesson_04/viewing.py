@@ -36,6 +36,24 @@ def oracle(shape, stride, new_shape):
     return True
 
 
+def probe(answer, *case):
+    """The answer to one case; one that built a tensor, to ask torch, is refused."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    asked = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+            asked.append(operator)
+            return operator(*args, **(kwargs or {}))
+
+    with Watch():
+        result = answer(*case)
+    if asked:
+        raise AssertionError("can_view ran a torch operator: expected a decision from the three tuples alone")
+    return result
+
+
 def cases(rng):
     found = [
         ((), (), ()),
@@ -187,12 +205,12 @@ QUESTION = Function(
     name="can_view",
     points=3,
     difficulty="medium",
-    minutes=15,
+    minutes=20,
     signature="can_view(shape: tuple[int, ...], stride: tuple[int, ...], new_shape: tuple[int, ...]) -> bool",
     example=">>> can_view((2, 3), (1, 2), (6,)), can_view((2, 4), (5, 1), (2, 2, 2))\n(False, True)",
     hints=(
-        "Two neighbouring dimensions can melt into one when a step along the outer goes exactly as far as "
-        "walking the inner to its end. Where that fails, new_shape must not melt them either.",
+        "Two neighbouring dimensions can be merged when a step along the outer goes exactly as far as walking "
+        "the inner to its end. Where that fails there is a boundary, and new_shape must have a cut there.",
         "Walk the dimensions from the innermost, size 1 left out, and count the elements walked so far. "
         "Where a stride does not go on evenly there is a boundary: some dimensions of new_shape, counted "
         "from the right, must hold exactly that many elements.",
@@ -212,9 +230,11 @@ QUESTION = Function(
         "an expanded tensor has no views": _repeats_refused,
         "a stride of 0 joins whatever is beside it": _repeats_join_anything,
         "a boundary needs a new dimension of the same size, anywhere": _same_size_somewhere,
+        "ask torch": oracle,
         "the innermost boundary decides": _first_boundary_only,
         "after a boundary the strides go on from the innermost one": _never_starts_anew,
     },
     cases=cases,
     oracle=oracle,
+    probe=probe,
 )
