@@ -17,10 +17,12 @@ def lesson(number: int, *, card: bool = True) -> None:
 
     Seeds are fixed to the lesson's number, torch computes on one thread (two lessons tested side by side must
     not slow each other down), figures take the course's style, tracebacks keep to the reader's own lines, and
-    Triton interprets its kernels where there is no GPU.
+    Triton interprets its kernels where there is no GPU. A lesson that needs Triton or a compiler and does not
+    find it says so here.
     """
     entry = catalog.lesson_entry(number)
     _prepare_triton(entry)
+    _expect_compiler(entry)
     _fix_randomness(number)
     from lesson_support import draw
 
@@ -61,6 +63,20 @@ def _prepare_triton(entry: catalog.Lesson) -> None:
             "fresh kernel, because Triton reads TRITON_INTERPRET when it is imported"
         )
     os.environ["TRITON_INTERPRET"] = "1"
+
+
+def _expect_compiler(entry: catalog.Lesson) -> None:
+    if "compiler" not in entry.needs:
+        return
+    from lesson_support.native import toolchain
+
+    try:
+        toolchain.compiler()
+    except LessonError as reason:
+        raise LessonError(
+            f"lesson {entry.label} builds C++ operators, and this machine cannot: {reason}; its page "
+            "holds every output"
+        ) from None
 
 
 def _fix_randomness(number: int) -> None:

@@ -87,6 +87,13 @@ def test_triton_interprets_without_a_gpu_only_if_lesson_comes_first(first, fine)
         assert "after triton was imported" in done.stderr
 
 
+def test_without_a_compiler_only_its_lessons_refuse(monkeypatch, capsys):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    lesson(1, card=False)
+    with pytest.raises(LessonError, match=r"lesson 02 builds C\+\+ operators.*no-such-compiler.*its page"):
+        lesson(2)
+
+
 def test_without_triton_only_its_lessons_refuse(monkeypatch, capsys):
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr("lesson_support.classroom.opening.find_spec", lambda name: None)
