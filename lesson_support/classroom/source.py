@@ -18,7 +18,8 @@ _LANGUAGES = {
 
 def show_source(*things, between: tuple[str, str] | None = None) -> None:
     """Show the source of functions, classes, Triton kernels, or of a package file such as
-    `"native/cpp/roofline.cpp"`; `between=("first line holds", "last line holds")` cuts a part out of it.
+    `"native/cpp/roofline.cpp"`; `between=("first line holds", "last line holds")` cuts a part out of it;
+    "^…" stands for a line that begins so.
 
     Unknown files and markers that are not there are errors that name them.
     """
@@ -50,10 +51,14 @@ def _source_of(thing) -> tuple[str, str]:
 
 def _part(text: str, between: tuple[str, str], thing) -> str:
     lines = text.splitlines()
-    first = next((i for i, line in enumerate(lines) if between[0] in line), None)
+    first = next((i for i, line in enumerate(lines) if _holds(line, between[0])), None)
     if first is None:
         raise LessonError(f"no line of {thing!r} holds {between[0]!r}")
-    last = next((i for i, line in enumerate(lines[first:], first) if between[1] in line), None)
+    last = next((i for i, line in enumerate(lines[first:], first) if _holds(line, between[1])), None)
     if last is None:
         raise LessonError(f"no line of {thing!r} after line {first + 1} holds {between[1]!r}")
     return textwrap.dedent("\n".join(lines[first : last + 1]))
+
+
+def _holds(line: str, marker: str) -> bool:
+    return line.startswith(marker[1:]) if marker.startswith("^") else marker in line

@@ -148,6 +148,13 @@ def test_show_source_shows_functions_files_and_parts(displayed):
     assert part.splitlines()[1].startswith("def _part(") and "return textwrap" in part.splitlines()[-2]
 
 
+def test_a_marker_can_ask_for_the_line_s_beginning(displayed):
+    show_source("native/cpp/roofline.cpp", between=("^void triad", "^}"))
+    (bundle,) = displayed
+    lines = bundle.data.splitlines()
+    assert lines[1].startswith("void triad") and lines[-2] == "}" and lines.count("}") == 1
+
+
 @pytest.mark.parametrize(
     ("things", "between", "complaint"),
     [
