@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 KEPT_OUTPUT = 400  # characters of what an answer prints
@@ -42,6 +43,19 @@ def ask(call: Callable[..., Any], arguments: tuple = (), seconds: float = 5.0) -
     with contextlib.redirect_stdout(sink), _alarm(seconds):
         outcome = _inside(call, arguments)
     return Outcome(*outcome, printed=sink.getvalue())
+
+
+def collecting(call: Callable[..., Any], items: int | None) -> Callable[..., Any]:
+    """`call`, with the first `items` of what it yields as a list; `call` itself where `items` is None.
+
+    An endless generator ends here, on the side of the answer and within its time.
+    """
+
+    def collected(*arguments: Any, **keywords: Any) -> list:
+        found = call(*arguments, **keywords)
+        return list(islice(found.tolist() if hasattr(found, "tolist") else found, items))
+
+    return call if items is None else collected
 
 
 def _inside(call: Callable[..., Any], arguments: tuple) -> tuple:

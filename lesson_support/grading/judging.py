@@ -3,13 +3,13 @@
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
-from lesson_support.grading.asking import Outcome, ask
+from lesson_support.grading.asking import Outcome, ask, collecting
 from lesson_support.grading.comparing import as_array, difference
 from lesson_support.grading.showing import points_text, shown, shown_case, size_of
 from lesson_support.questions.kinds import Asked, Diagnose, Question, Raises, Tests
@@ -79,6 +79,7 @@ def evaluate(question: Question, answer: Any, seed: int = 0, ask: Callable[..., 
 
 def _judge_cases(question: Asked, answer: Any, seed: int, ask: Callable[..., Outcome]) -> Result:
     left = question.seconds
+    answer = collecting(answer, getattr(question, "items", None))
     for position, arguments in enumerate(cases_of(question, seed)):
         expected = question.oracle(*arguments)
         given = copy.deepcopy(arguments)
@@ -87,7 +88,7 @@ def _judge_cases(question: Asked, answer: Any, seed: int, ask: Callable[..., Out
         left -= time.perf_counter() - started
         if position == 0 and _untouched(outcome):
             return Result(question.name, question.points, "not attempted", "missing")
-        fault = _fault(question, outcome, expected)
+        fault = _fault(question, _measured(question, outcome, arguments), expected)
         if fault is None and not question.may_change_arguments:
             changed = difference(given, arguments, 0.0, 0.0)
             fault = changed and {"cause": "wrong", "note": f"the arguments were changed, {changed}"}
@@ -95,6 +96,18 @@ def _judge_cases(question: Asked, answer: Any, seed: int, ask: Callable[..., Out
             fault = {"case": shown_case(question, arguments), "printed": outcome.printed, **fault}
             return Result(question.name, question.points, "incorrect", **fault)
     return Result(question.name, question.points, "correct", share=1.0)
+
+
+def _measured(question: Asked, outcome: Outcome, arguments: tuple) -> Outcome:
+    """With what the question measures about the result in the result's place. Nobody promises that there is
+    something to measure: it may be anything."""
+    if question.measure is None or outcome.status != "value":
+        return outcome
+    try:
+        return replace(outcome, value=question.measure(outcome.value, *arguments))
+    except Exception as error:
+        told = f"{shown(outcome.value)}, which cannot be measured ({type(error).__name__})"
+        return replace(outcome, status="error", value=None, message=told)
 
 
 def _presented(question: Tests, seed: int) -> list[tuple[str | None, Any]]:

@@ -52,10 +52,15 @@ class Asked(Question):
     generator `rng`. `oracle(*arguments)` is the right result, found another way than the solution finds it,
     or a `Raises`. `relative` and `absolute` replace the tolerance that follows from a floating result's
     dtype. `show` writes a case as the line of code that a learner would type.
+
+    Where results are judged by what they cost or contain, `measure(result, *arguments)` is compared in their
+    place. It runs beside the judge, where an answer cannot forge it, and gets whatever an answer returns: it
+    bounds its own work, and an exception of its makes the answer incorrect.
     """
 
     cases: Callable[[Any], Sequence[tuple]]
     oracle: Callable[..., Any]
+    measure: Callable[..., Any] | None = None
     relative: float | None = None
     absolute: float | None = None
     show: Callable[..., str] | None = None
@@ -69,10 +74,11 @@ class Asked(Question):
 @dataclass(frozen=True, kw_only=True)
 class Function(Asked):
     """A function of arrays and plain values. `probe(answer, *arguments)` stands between where one is
-    needed."""
+    needed. With `items` the answer may be a generator: its result comes as a list, cut off after so many."""
 
     kind: ClassVar[str] = "function"
     probe: Callable[..., Any] | None = None
+    items: int | None = None
 
     def respond(self, answer: Answer, *arguments: Any) -> Any:
         return answer(*arguments) if self.probe is None else self.probe(answer, *arguments)

@@ -84,15 +84,23 @@ class Remote:
             names = tuple(each.__name__ for each in type(error).__mro__)
             return Outcome("error", None, names, one_line(error), printed=self.printed)
 
-    def call(self, name: str, method: str | None, make: bool, arguments: tuple, keywords: dict) -> Any:
-        """One call of the answer, or of a method of the object that it made."""
+    def call(
+        self,
+        name: str,
+        method: str | None,
+        make: bool,
+        arguments: tuple,
+        keywords: dict,
+        items: int | None = None,
+    ) -> Any:
+        """One call of the answer, or of a method of the object that it made; `items` of what it yields."""
         calls: list = []
         packer = Packer(callables=lambda each: calls.append(each) or len(calls) - 1)
         try:
             tree = {"arguments": packer.pack(list(arguments)), "keywords": packer.pack(keywords)}
         except TypeError as error:
             raise Unsendable(f"the question hands {name} {error}") from None
-        fields = {"type": "call", "name": name, "method": method, "make": make, **tree}
+        fields = {"type": "call", "name": name, "method": method, "make": make, "items": items, **tree}
         reply, blobs = self.request(self.seconds, packer.blobs, calls, **fields)
         printed = reply.get("printed")
         if type(printed) is not str or reply.get("type") not in ("returned", "raised"):
@@ -135,11 +143,11 @@ class Remote:
 class RemoteFunction:
     """The answer `name` of the other process."""
 
-    def __init__(self, remote: Remote, name: str, make: bool = False) -> None:
-        self.remote, self.name, self.make = remote, name, make
+    def __init__(self, remote: Remote, name: str, make: bool = False, items: int | None = None) -> None:
+        self.remote, self.name, self.make, self.items = remote, name, make, items
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        value = self.remote.call(self.name, None, self.make, arguments, keywords)
+        value = self.remote.call(self.name, None, self.make, arguments, keywords, self.items)
         return RemoteObject(self.remote, self.name) if self.make else value
 
 

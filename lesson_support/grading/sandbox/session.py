@@ -118,7 +118,8 @@ class Session:
             raise Garbled("a name that is neither there nor missing")
         answer = MISSING
         if what == "function":
-            answer = RemoteFunction(remote, question.name, make=isinstance(question, Scenario))
+            items = getattr(question, "items", None)
+            answer = RemoteFunction(remote, question.name, isinstance(question, Scenario), items)
         elif what == "value":
             try:
                 answer = Unpacker(blobs, limit=self.limits.message_bytes).unpack(value)

@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from lesson_support.grading.asking import Outcome, ask, one_line
+from lesson_support.grading.asking import Outcome, ask, collecting, one_line
 from lesson_support.grading.sandbox.relaying import describe, rebuild
 from lesson_support.grading.sandbox.values import Packer, Unpacker, Unsendable
 from lesson_support.grading.sandbox.wire import Channel
@@ -124,7 +124,7 @@ class Worker:
         if request["method"] is not None:
             outcome = _attempt(lambda: getattr(self.made, request["method"])(*arguments, **keywords))
         else:
-            outcome = _attempt(lambda: call(*arguments, **keywords))
+            outcome = _attempt(lambda: collecting(call, request["items"])(*arguments, **keywords))
         if outcome.status == "value" and request["make"]:
             self.made = outcome.value
             outcome = Outcome("value", None, printed=outcome.printed)
