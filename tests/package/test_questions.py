@@ -118,7 +118,7 @@ def test_the_untouched_exercise_scores_nothing(number, question):
     notebook = exercise_notebook(number, master_of(number))
     names = {}
     for statement in ast.parse(cell_of(notebook, "open").source).body:
-        if isinstance(statement, ast.Import):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
             exec(ast.unparse(statement), names)
     exec(cell_of(notebook, question.name).source, names)
     result = evaluate(question, names[question.name])
