@@ -14,7 +14,8 @@ from lesson_support.records import did_you_mean
 from lesson_support.timing import Standing
 
 # name -> module of this package whose `measure` it is
-_BENCHMARKS = {"limits": "limits", "grading": "grading"}
+_BENCHMARKS = {"limits": "limits", "gemm": "gemm", "grading": "grading", "devices": "devices"}
+_ON_REQUEST = frozenset({"devices"})  # needs CUDA, so it runs only when it is named
 
 
 def benchmark_names() -> list[str]:
@@ -22,8 +23,8 @@ def benchmark_names() -> list[str]:
 
 
 def run_benchmarks(names: Iterable[str], *, progress: Callable[[str], None] = lambda name: None) -> Path:
-    """Measure the named benchmarks, all if none is named, and keep the run; its file."""
-    chosen = list(names) or benchmark_names()
+    """Measure the named benchmarks, or all that any machine can run, and keep the run; its file."""
+    chosen = list(names) or [name for name in _BENCHMARKS if name not in _ON_REQUEST]
     for name in chosen:
         if name not in _BENCHMARKS:
             known = ", ".join(_BENCHMARKS)
@@ -41,10 +42,15 @@ def shares(standings: dict[str, Standing], column: str, unit: str, shape: str) -
     rows = [
         {
             column: name,
-            "median": round(each.ratio, 4),
-            "spread": [round(each.low, 4), round(each.high, 4)],
+            "median": four_digits(each.ratio),
+            "spread": [four_digits(each.low), four_digits(each.high)],
             "n": each.rounds,
         }
         for name, each in standings.items()
     ]
     return {"unit": unit, "shape": shape, "columns": [column], "rows": rows}
+
+
+def four_digits(value: float) -> float:
+    """As many as a timing deserves."""
+    return float(f"{value:.4g}")
