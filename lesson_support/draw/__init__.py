@@ -14,8 +14,14 @@ _EXPORTS = {
     "explore": "player",
     "animate": "player",
     "memory": "memory_figure",
-    "strides_explorer": "explorers",
-    "strides_html": "explorers",
+    "timeline": "timeline_figure",
+    "segments": "segments_figure",
+    "strides_explorer": "explorers.strides",
+    "strides_html": "explorers.strides",
+    "tape_explorer": "explorers.tape",
+    "tape_html": "explorers.tape",
+    "tiles_explorer": "explorers.tiles",
+    "tiles_html": "explorers.tiles",
     "svg_file": "standalone",
 }
 

@@ -50,6 +50,11 @@ def ipj(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
     return _run("ipj", a, b, out)
 
 
+def ipj_scalar(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
+    """`ipj` compiled without vector instructions: a control, not a rung. All three contiguous."""
+    return _run("ipj_scalar", a, b, out)
+
+
 def blocked(a: Tensor, b: Tensor, out: Tensor, tile: int = 64) -> Tensor:
     """i-p-j within tile×tile parts of a, b and out. All three contiguous."""
     return _run("blocked", a, b, out, tile)

@@ -21,7 +21,8 @@ from lesson_support.native import building, toolchain
 from lesson_support.tensors import gemm
 
 needs_compiler = pytest.mark.skipif(not gemm.compiled(), reason="no C++ compiler on this machine")
-rungs = pytest.mark.parametrize("rung", gemm.RUNGS.values(), ids=gemm.RUNGS)
+EVERY = {**gemm.RUNGS, "ipj_scalar": gemm.ipj_scalar}
+rungs = pytest.mark.parametrize("rung", EVERY.values(), ids=EVERY)
 
 # Around the tiles in registers (12×32, 6×16, 12×8, 6×8 or 6×2), blocked's 64, packed's blocks (192×256×2048).
 ROWS = (0, 1, 2, 7, 12, 13, 65)
@@ -164,7 +165,7 @@ def matrix(rows, columns):
 for n, m, k in [(1, 1, 1), (13, 33, 5), (11, 31, 257), (25, 70, 64)]:
     a, b, out = matrix(n, k).fill_(1), matrix(k, m).fill_(2), matrix(n, m)
     left, right = matrix(k, n).fill_(1).t(), matrix(m, k).fill_(2).t()
-    for rung in gemm.RUNGS.values():
+    for rung in (*gemm.RUNGS.values(), gemm.ipj_scalar):
         assert (rung(a, b, out.fill_(0)) == 2 * k).all()
     assert (gemm.packed(left, right, out.fill_(0)) == 2 * k).all()
 print("no page beyond was touched", flush=True)

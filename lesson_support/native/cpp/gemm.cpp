@@ -64,6 +64,11 @@ void ipj(Tensor a, Tensor b, Tensor out) {
   gemm::ipj(a.const_data_ptr<float>(), b.const_data_ptr<float>(), out.mutable_data_ptr<float>(), n, m, k);
 }
 
+void ipj_scalar(Tensor a, Tensor b, Tensor out) {
+  const auto [n, m, k] = require_rows(a, b, out);
+  gemm::ipj_scalar(a.const_data_ptr<float>(), b.const_data_ptr<float>(), out.mutable_data_ptr<float>(), n, m, k);
+}
+
 void blocked(Tensor a, Tensor b, Tensor out, int64_t tile) {
   const auto [n, m, k] = require_rows(a, b, out);
   lessons::require(tile >= 1, "tile = " + std::to_string(tile) + ": expected 1 or more");
@@ -86,6 +91,7 @@ std::tuple<int64_t, int64_t> register_tile() { return {gemm::ROWS, gemm::COLUMNS
 STABLE_TORCH_LIBRARY(lessons_gemm, library) {
   library.def("ijp(Tensor a, Tensor b, Tensor(a!) out) -> ()");
   library.def("ipj(Tensor a, Tensor b, Tensor(a!) out) -> ()");
+  library.def("ipj_scalar(Tensor a, Tensor b, Tensor(a!) out) -> ()");
   library.def("blocked(Tensor a, Tensor b, Tensor(a!) out, int tile) -> ()");
   library.def("packed(Tensor a, Tensor b, Tensor(a!) out) -> ()");
   library.def("register_tile() -> (int rows, int columns)");
@@ -94,6 +100,7 @@ STABLE_TORCH_LIBRARY(lessons_gemm, library) {
 STABLE_TORCH_LIBRARY_IMPL(lessons_gemm, CPU, library) {
   library.impl("ijp", TORCH_BOX(&ijp));
   library.impl("ipj", TORCH_BOX(&ipj));
+  library.impl("ipj_scalar", TORCH_BOX(&ipj_scalar));
   library.impl("blocked", TORCH_BOX(&blocked));
   library.impl("packed", TORCH_BOX(&packed));
 }

@@ -38,6 +38,25 @@ inline void ipj(const float* a, const float* b, float* __restrict out, int64_t n
   }
 }
 
+// ipj with vector instructions forbidden: one float at a time. Not a rung, but a control.
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((optimize("no-tree-vectorize")))
+#endif
+inline void ipj_scalar(const float* a, const float* b, float* __restrict out, int64_t n, int64_t m, int64_t k) {
+  std::fill(out, out + n * m, 0.0f);
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t p = 0; p < k; ++p) {
+      const float factor = a[i * k + p];
+#if defined(__clang__)
+#pragma clang loop vectorize(disable)
+#endif
+      for (int64_t j = 0; j < m; ++j) {
+        out[i * m + j] += factor * b[p * m + j];
+      }
+    }
+  }
+}
+
 // i-p-j within tiles: a tile of b serves `tile` rows of a before the next one comes, and is small enough to stay
 // in a cache meanwhile, if its rows do not compete for the same places there: they are m floats apart in memory.
 inline void blocked(const float* a, const float* b, float* __restrict out, int64_t n, int64_t m, int64_t k,

@@ -1,0 +1,1 @@
+"""Differentiation by hand and by tape."""
