@@ -9,6 +9,8 @@ from lesson_support.grading.comparing import as_array
 from lesson_support.questions.kinds import Asked, Raises, Scenario
 
 WIDTH = 160
+# An array without elements is short but hard to read: a small full one says sooner what is wrong.
+EMPTY_ARRAY = 40
 
 
 def shown(value: Any, width: int = WIDTH) -> str:
@@ -56,7 +58,7 @@ def size_of(value: Any) -> float:
     """How much there is to read: what makes one case smaller than another."""
     found = as_array(value)
     if found is not None:
-        return 1 + 3 * found[0].size
+        return 1 + (3 * found[0].size or EMPTY_ARRAY)
     if isinstance(value, dict):
         return 1 + sum(size_of(key) + size_of(each) for key, each in value.items())
     if isinstance(value, list | tuple):

@@ -16,9 +16,9 @@ from lesson_support.errors import LessonError
 from lesson_support.grading import learner, submission
 from lesson_support.grading.asking import KEPT_OUTPUT, ask
 from lesson_support.grading.comparing import difference
-from lesson_support.grading.judging import MISSING, evaluate
+from lesson_support.grading.judging import MISSING, cases_of, evaluate
 from lesson_support.grading.progress import load
-from lesson_support.grading.showing import shown
+from lesson_support.grading.showing import shown, size_of
 from lesson_support.grading.submission import check_notebook
 from lesson_support.questions import kinds
 
@@ -319,6 +319,25 @@ def test_values_are_shown_small():
     assert shown([1, 2]) == "[1, 2]"
     assert shown(np.float32([[1, 2]])) == "[[1., 2.]] (shape (1, 2), float32)"
     assert len(shown(list(range(10**4)))) <= 160 and len(shown(np.zeros((50, 50)))) <= 160
+
+
+def test_of_two_dicts_the_entries_that_differ_are_shown():
+    expected = {"long": np.zeros((9, 9)), "near": 1.0, "kept": "raises", "missing": 2}
+    got = {"more": 3, **expected, "long": np.zeros((9, 9)), "near": 1 + 1e-12, "kept": "unnoticed"}
+    del got["missing"]
+    result = evaluate(function(oracle=lambda x: expected), lambda x: got)
+    assert result.expected == "{'kept': 'raises', 'missing': 2}"
+    assert result.got == "{'more': 3, 'kept': 'unnoticed'}"
+    assert evaluate(function(oracle=lambda x: expected), lambda x: 5).expected.startswith("{'long'")
+    loose = function(oracle=lambda x: {"a": 1.0, "b": 0}, relative=0.1)
+    assert evaluate(loose, lambda x: {"a": 1.05, "b": 1}).got == "{'b': 1}"
+
+
+def test_the_smallest_case_is_a_small_full_array():
+    small, empty, large = np.ones((2, 3)), np.zeros((2, 0)), np.ones((5, 5))
+    assert sorted([large, empty, small], key=size_of) == [small, empty, large]
+    mixed = function(cases=lambda rng: [(empty, 1), (large, 1), (small, 9)], oracle=lambda x, k: k)
+    assert [case[0] is small for case in cases_of(mixed, 0)] == [True, False, False]
 
 
 # what a learner types

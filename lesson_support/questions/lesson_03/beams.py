@@ -69,6 +69,8 @@ def cases(rng):
 def show(tokens, parents):
     dtype = "" if str(tokens.dtype) == "torch.int64" else f", dtype={tokens.dtype}"
     made = f"torch.arange({tokens.numel()}{dtype}).flip(0).reshape{tuple(tokens.shape)}"
+    if tokens.numel() == 0:
+        made = f"torch.zeros({', '.join(map(str, tokens.shape))}, dtype={tokens.dtype})"
     return f"reorder_beams({made}, torch.tensor({parents.tolist()}))"
 
 

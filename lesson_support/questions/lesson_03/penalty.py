@@ -151,7 +151,8 @@ QUESTION = Repair(
         "Bring both conditions into one write to the full tensor: inactive rows may take part if they "
         "subtract 0. And choose a write that adds up when one place is named several times.",
         "scatter_add along dimension 1 with tokens as index does it, without changing logits; its source has "
-        "the shape of tokens and holds -penalty in active rows, 0 in the others.",
+        "the shape of tokens and holds -penalty in active rows, 0 in the others. Or, on a clone, index_put_ "
+        "with accumulate=True at (rows, tokens[active]), where rows = active.nonzero().",
     ),
     solution=penalize,
     wrong={

@@ -251,7 +251,7 @@ QUESTION = Function(
     name="result_shape",
     points=3,
     difficulty="medium",
-    minutes=15,
+    minutes=20,
     signature="result_shape(shape: tuple[int, ...], index: tuple) -> tuple[int, ...]",
     example=">>> result_shape((4, 5, 6), (slice(None), (2, 1), (3,)))\n"
     "(4, 2, 3)\n"
@@ -260,7 +260,8 @@ QUESTION = Function(
     hints=(
         "Do it in two steps. First find the shape of the view that integers and slices leave, and note which "
         "axes of that view have an index tensor.",
-        "The block is the common shape of the index tensors: sizes aligned from the right, 1 gives way. "
+        "The block is the common shape of the index tensors: sizes aligned from the right, 1 gives way; "
+        "torch.broadcast_shapes finds it. "
         "Whether they are neighbours is a question about axes of the view, where integers are gone.",
         "Walk the axes: an int adds nothing, a slice adds len(range(*entry.indices(size))), a tuple notes "
         "len(view) and adds the size. Drop the noted axes; put the block at the first of them if last - "
