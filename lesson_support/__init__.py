@@ -19,7 +19,18 @@ _EXPORTS = {
     "solution": "lesson_support.grading.learner",
     "verify": "lesson_support.claims",
 }
-_MODULES = ("catalog", "claims", "draw", "kernels", "measured", "native", "roofline", "tensors", "timing")
+_MODULES = (
+    "catalog",
+    "claims",
+    "devices",
+    "draw",
+    "kernels",
+    "measured",
+    "native",
+    "roofline",
+    "tensors",
+    "timing",
+)
 
 __all__ = [*_EXPORTS, *_MODULES]
 

@@ -9,6 +9,8 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -56,6 +58,14 @@ def collecting(call: Callable[..., Any], items: int | None) -> Callable[..., Any
         return list(islice(found.tolist() if hasattr(found, "tolist") else found, items))
 
     return call if items is None else collected
+
+
+def through(call: Callable[..., Any], named: str | None) -> Callable[..., Any]:
+    """`call` as "module:function" of the package sees it; `call` itself where none is named."""
+    if named is None:
+        return call
+    module, _, name = named.partition(":")
+    return partial(getattr(import_module(module), name), call)
 
 
 def _inside(call: Callable[..., Any], arguments: tuple) -> tuple:

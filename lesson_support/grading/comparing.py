@@ -59,6 +59,20 @@ def difference(
     return next((each for each in found if each), None)
 
 
+def differing(
+    got: Any, expected: Any, relative: float | None = None, absolute: float | None = None
+) -> tuple[Any, Any]:
+    """Both as they are; of two dicts only the entries that differ, so that nothing equal hides them."""
+    if not isinstance(got, dict) or not isinstance(expected, dict):
+        return got, expected
+    equal = {
+        key
+        for key in expected
+        if key in got and difference(got[key], expected[key], relative, absolute) is None
+    }
+    return tuple({key: each[key] for key in each if key not in equal} for each in (got, expected))
+
+
 def as_array(value: Any) -> tuple[np.ndarray, str] | None:
     """`value` as a NumPy array with the name of its own dtype, if it is an array or a tensor."""
     if isinstance(value, np.ndarray):

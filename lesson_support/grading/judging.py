@@ -9,8 +9,8 @@ from zlib import crc32
 
 import numpy as np
 
-from lesson_support.grading.asking import Outcome, ask, collecting
-from lesson_support.grading.comparing import as_array, difference
+from lesson_support.grading.asking import Outcome, ask, collecting, through
+from lesson_support.grading.comparing import as_array, difference, differing
 from lesson_support.grading.showing import points_text, shown, shown_case, size_of
 from lesson_support.questions.kinds import Asked, Diagnose, Question, Raises, Tests
 
@@ -79,7 +79,10 @@ def evaluate(question: Question, answer: Any, seed: int = 0, ask: Callable[..., 
 
 def _judge_cases(question: Asked, answer: Any, seed: int, ask: Callable[..., Outcome]) -> Result:
     left = question.seconds
-    answer = collecting(answer, getattr(question, "items", None))
+    if callable(answer) and not getattr(answer, "elsewhere", False):
+        answer = through(
+            collecting(answer, getattr(question, "items", None)), getattr(question, "through", None)
+        )
     for position, arguments in enumerate(cases_of(question, seed)):
         expected = question.oracle(*arguments)
         given = copy.deepcopy(arguments)
@@ -185,9 +188,11 @@ def _fault(question, outcome: Outcome, expected: Any, tell: bool = True) -> dict
     found = difference(outcome.value, expected, question.relative, question.absolute)
     if found is None:
         return None
-    told = {"cause": "wrong", **wanted, "got": shown(outcome.value)}
     if not tell:
-        return told | {"note": f"the first difference is at {found.where or 'the top'}"}
+        note = f"the first difference is at {found.where or 'the top'}"
+        return {"cause": "wrong", "got": shown(outcome.value), "note": note}
+    got, wanted = map(shown, differing(outcome.value, expected, question.relative, question.absolute))
+    told = {"cause": "wrong", "expected": wanted, "got": got}
     # Where both fit on a line a reader sees the difference.
     visible = isinstance(expected, str) or len(told["expected"]) <= 60 and as_array(expected) is None
     return told if visible and type(outcome.value) is type(expected) else told | {"note": str(found)}

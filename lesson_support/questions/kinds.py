@@ -74,11 +74,14 @@ class Asked(Question):
 @dataclass(frozen=True, kw_only=True)
 class Function(Asked):
     """A function of arrays and plain values. `probe(answer, *arguments)` stands between where one is
-    needed. With `items` the answer may be a generator: its result comes as a list, cut off after so many."""
+    needed. With `items` the answer may be a generator: its result comes as a list, cut off after so many.
+    `through`, "module:function" of the package, is called on the answer's side with the answer and the case's
+    arguments: for answers that return what cannot cross, such as a tensor with its graph."""
 
     kind: ClassVar[str] = "function"
     probe: Callable[..., Any] | None = None
     items: int | None = None
+    through: str | None = None
 
     def respond(self, answer: Answer, *arguments: Any) -> Any:
         return answer(*arguments) if self.probe is None else self.probe(answer, *arguments)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "lesson_support"
 # From the ground up: a room may import those named before it.
 FLOORS = (
     "errors paths records native timing roofline measured claims catalog "
-    "tensors autograd kernels data models training pruning "
+    "devices tensors autograd kernels data models training pruning "
     "draw classroom questions grading bench authoring doctor cli"
 ).split()
 

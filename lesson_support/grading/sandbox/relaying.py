@@ -40,9 +40,13 @@ def rebuild(told: dict) -> Exception:
         raise Garbled("an exception without a description")
     if any(type(name) is not str or not name.isidentifier() or len(name) > NAME_CHARS for name in names):
         raise Garbled("an exception with an impossible name")
-    made: type = next((type(n, (Relayed, KNOWN[n]), {}) for n in names if n in KNOWN), Relayed)
-    for name in reversed(names[: next((i for i, n in enumerate(names) if n in KNOWN), len(names))]):
-        made = type(name, (made,), {})
+    known = next((name for name in names if name in KNOWN and KNOWN[name] is not Exception), None)
+    made: type = Relayed
+    if known:  # first of the bases: MemoryError, for one, is only made by its own __new__
+        made = type(known, (KNOWN[known], Relayed), {"__str__": Relayed.__str__})
+    for name in reversed(names[: names.index(known) if known else len(names)]):
+        if name not in ("Exception", "BaseException"):
+            made = type(name, (made,), {})
     error = made.__new__(made)
     error.relayed_text = text[:TEXT_CHARS]
     return error

@@ -92,15 +92,18 @@ class Remote:
         arguments: tuple,
         keywords: dict,
         items: int | None = None,
+        through: str | None = None,
     ) -> Any:
-        """One call of the answer, or of a method of the object that it made; `items` of what it yields."""
+        """One call of the answer, or of a method of the object that it made; `items` of what it yields,
+        or what the package's function `through` makes of it."""
         calls: list = []
         packer = Packer(callables=lambda each: calls.append(each) or len(calls) - 1)
         try:
             tree = {"arguments": packer.pack(list(arguments)), "keywords": packer.pack(keywords)}
         except TypeError as error:
             raise Unsendable(f"the question hands {name} {error}") from None
-        fields = {"type": "call", "name": name, "method": method, "make": make, "items": items, **tree}
+        how = {"method": method, "make": make, "items": items, "through": through}
+        fields = {"type": "call", "name": name, **how, **tree}
         reply, blobs = self.request(self.seconds, packer.blobs, calls, **fields)
         printed = reply.get("printed")
         if type(printed) is not str or reply.get("type") not in ("returned", "raised"):
@@ -143,11 +146,21 @@ class Remote:
 class RemoteFunction:
     """The answer `name` of the other process."""
 
-    def __init__(self, remote: Remote, name: str, make: bool = False, items: int | None = None) -> None:
-        self.remote, self.name, self.make, self.items = remote, name, make, items
+    elsewhere = True
+
+    def __init__(
+        self,
+        remote: Remote,
+        name: str,
+        make: bool = False,
+        items: int | None = None,
+        through: str | None = None,
+    ) -> None:
+        self.remote, self.name, self.make = remote, name, make
+        self.items, self.through = items, through
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        value = self.remote.call(self.name, None, self.make, arguments, keywords, self.items)
+        value = self.remote.call(self.name, None, self.make, arguments, keywords, self.items, self.through)
         return RemoteObject(self.remote, self.name) if self.make else value
 
 

@@ -118,8 +118,8 @@ class Session:
             raise Garbled("a name that is neither there nor missing")
         answer = MISSING
         if what == "function":
-            items = getattr(question, "items", None)
-            answer = RemoteFunction(remote, question.name, isinstance(question, Scenario), items)
+            how = {name: getattr(question, name, None) for name in ("items", "through")}
+            answer = RemoteFunction(remote, question.name, isinstance(question, Scenario), **how)
         elif what == "value":
             try:
                 answer = Unpacker(blobs, limit=self.limits.message_bytes).unpack(value)

@@ -62,6 +62,8 @@ class Packer:
             return ["dict", *pairs]
         if value is Ellipsis:
             return ["ellipsis"]
+        if isinstance(value, slice):
+            return ["slice", *(self.pack(part, depth + 1) for part in (value.start, value.stop, value.step))]
         if (tensor := self.tensors.pack(value)) is not None:
             return tensor
         if self.callables is not None and callable(value):
@@ -120,6 +122,8 @@ class Unpacker:
             return complex(*rest)
         if kind == "ellipsis" and not rest:
             return Ellipsis
+        if kind == "slice" and len(rest) == 3:
+            return slice(*(self.unpack(each, depth + 1) for each in rest))
         if kind == "tensor":
             return self.tensors.unpack(rest)
         if kind == "again":

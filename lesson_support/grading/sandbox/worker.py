@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from lesson_support.grading.asking import Outcome, ask, collecting, one_line
+from lesson_support.grading.asking import Outcome, ask, collecting, one_line, through
 from lesson_support.grading.sandbox.relaying import describe, rebuild
 from lesson_support.grading.sandbox.values import Packer, Unpacker, Unsendable
 from lesson_support.grading.sandbox.wire import Channel
@@ -124,7 +124,7 @@ class Worker:
         if request["method"] is not None:
             outcome = _attempt(lambda: getattr(self.made, request["method"])(*arguments, **keywords))
         else:
-            outcome = _attempt(lambda: collecting(call, request["items"])(*arguments, **keywords))
+            outcome = _attempt(lambda: _as_asked(call, request)(*arguments, **keywords))
         if outcome.status == "value" and request["make"]:
             self.made = outcome.value
             outcome = Outcome("value", None, printed=outcome.printed)
@@ -165,6 +165,10 @@ class Worker:
         if id(function) not in self.handles:
             raise Unsendable(f"a {type(function).__name__}: expected a plain value")
         return self.handles[id(function)]
+
+
+def _as_asked(call: Callable[..., Any], request: dict) -> Callable[..., Any]:
+    return through(collecting(call, request["items"]), request["through"])
 
 
 def _attempt(call: Callable[..., Any], *arguments: Any) -> Outcome:
