@@ -132,7 +132,8 @@ def crossed(value, limit=10**6):
 @pytest.mark.parametrize(
     "value",
     [
-        None, True, 0, -(2**200), 1.5, float("inf"), "ä\ud800\n", 2 - 3j, ..., slice(None, 3, -1), [], (), {}, [1, (2, [3])],
+        None, True, 0, -(2**200), 1.5, float("inf"), "ä\ud800\n", 2 - 3j, ...,
+        slice(None, 3, -1), [], (), {}, [1, (2, [3])],
         {"a": 1, 2: (3,), (4, 5): None, True: "x"}, np.float32(0.5), np.int64(-3), np.zeros((2, 0, 3)),
         np.arange(6, dtype=">i2").reshape(2, 3), np.arange(6.0).reshape(2, 3).T, np.array([True, False]),
         np.array(1j), [float("nan")],
