@@ -1,0 +1,1 @@
+"""Scans of any associative operator, by algorithms that count what they do."""
