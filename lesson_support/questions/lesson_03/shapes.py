@@ -1,6 +1,5 @@
 """The shape of an index of integers, slices and index tensors."""
 
-from lesson_support.questions.deciding import decided_alone
 from lesson_support.questions.kinds import Function
 from lesson_support.questions.lesson_03.shapes_answers import WRONG, result_shape
 
@@ -13,8 +12,8 @@ def read(entry):
 
 
 def probe(answer, shape, index):
-    """The answer sees real slices, and may not ask torch."""
-    return decided_alone(answer, shape, tuple(map(read, index)))
+    """The answer sees real slices."""
+    return answer(shape, tuple(map(read, index)))
 
 
 def oracle(shape, index):
@@ -121,5 +120,6 @@ QUESTION = Function(
     cases=cases,
     oracle=oracle,
     probe=probe,
+    through="lesson_support.tensors.deciding:decided_alone",
     show=show,
 )

@@ -2,7 +2,6 @@
 
 from math import prod
 
-from lesson_support.questions.deciding import decided_alone
 from lesson_support.questions.kinds import Function
 from lesson_support.tensors.layouts import contiguous_strides, is_contiguous, is_packed
 
@@ -219,5 +218,5 @@ QUESTION = Function(
     },
     cases=cases,
     oracle=oracle,
-    probe=decided_alone,
+    through="lesson_support.tensors.deciding:decided_alone",
 )

@@ -13,10 +13,10 @@ def logsumexp_backward(x: np.ndarray, g: np.ndarray, axis: int) -> np.ndarray:
 
 
 def oracle(x, g, axis):
-    """torch's gradient of torch's logsumexp."""
+    """torch's gradient of torch's logsumexp, which is most exact near 0; a shift of a row leaves it alone."""
     import torch
 
-    t = torch.tensor(x, requires_grad=True)
+    t = torch.tensor(x - x.max(axis, keepdims=True), requires_grad=True)
     torch.logsumexp(t, axis).backward(torch.tensor(g))
     return t.grad.numpy()
 

@@ -219,14 +219,16 @@ QUESTION = Function(
         "x must wait until everybody who read it has been visited. How can you tell, when you come past x, "
         "whether somebody is still missing?",
         "Two walks. The first finds the nodes that matter and counts for each how often it is read by them, "
-        "twice where one node reads it twice. The second visits a node when its count has come down to 0.",
+        "twice where one node reads it twice. The second visits a node when its count has come down to 0. "
+        "(A depth-first walk that notes a node after all its parents works too, on an explicit stack: turn "
+        "the list at the end.)",
         "readers = {end: 0}; walk from end, and for every parent of a node met for the first time add 1 to "
         "readers[parent]. Then ready = [end]; pop a node, append it to the order, subtract 1 for each of its "
         "parents, and push a parent whose count is 0. Use lists, not recursion: a graph may be 3,000 deep.",
     ),
     solution=backward_order,
     wrong={
-        "depth first": _depth_first,
+        "depth first, on arrival": _depth_first,
         "breadth first": _breadth_first,
         "graphs are shallow enough for recursion": _recursive,
         "a topological order, in whichever direction": _postorder_forward,

@@ -42,10 +42,6 @@ SHAPES = [
     ((2, 2), (2, 2)),
     ((1, 2), (2, 3)),
     ((2, 3), (3, 1)),
-    ((2,), (2,)),
-    ((1,), (1,)),
-    ((2,), (2, 3)),
-    ((2, 3), (3,)),
     ((2, 1, 2), (2, 2, 1)),
     ((2, 1, 2), (2, 1)),
     ((1, 2), (2, 2, 1)),
@@ -53,16 +49,22 @@ SHAPES = [
     ((2, 1, 2), (1, 2, 1)),
     ((2, 1, 1, 2), (3, 2, 1)),
     ((2, 1, 1, 1), (1, 3, 1, 1)),
-    ((2,), (2, 2, 1)),
-    ((2,), (2, 3, 2, 1)),
-    ((2, 1, 2), (2,)),
-    ((2, 1, 1, 2), (2,)),
     ((1, 1), (2, 1, 1)),
     ((2, 3, 1, 2), (2, 1)),
     ((1, 2), (2, 2, 2, 1)),
     ((1, 0), (0, 2)),
     ((0, 1), (1, 2)),
     ((2, 0, 1), (1, 2)),
+    # Vectors are a few elements long: the smallest case comes first, and matrices and stacks before them.
+    ((6,), (6,)),
+    ((1,), (1, 7)),
+    ((7, 1), (1,)),
+    ((3,), (3, 4)),
+    ((4, 3), (3,)),
+    ((3,), (2, 3, 2)),
+    ((2,), (2, 3, 2, 1)),
+    ((2, 2, 3), (3,)),
+    ((2, 1, 3, 2), (2,)),
 ]
 
 
@@ -157,7 +159,7 @@ QUESTION = Function(
     name="matmul_backward",
     points=3,
     difficulty="hard",
-    minutes=20,
+    minutes=25,
     signature="matmul_backward(a: np.ndarray, b: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]",
     example=">>> a, b = np.ones((2, 1, 3)), np.ones((3, 4))\n"
     ">>> ga, gb = matmul_backward(a, b, np.ones((2, 1, 4)))\n"
@@ -167,11 +169,11 @@ QUESTION = Function(
         "Start with two matrices, (n, k) and (k, m), and g of shape (n, m). Which product of g with the "
         "transposed other operand has the shape (n, k), and which (k, m)?",
         "A stack that was repeated has received a gradient for each repetition: sum over the axes in front "
-        "that it does not have, and over those of its leading axes that have size 1. Make a vector a matrix "
-        "first, a row on the left, a column on the right, and give g the axis that the product dropped.",
-        "With A, B and G of at least two axes: G @ B.swapaxes(-1, -2) for a, A.swapaxes(-1, -2) @ G for b. "
-        "Sum each over missing axes and over leading axes of size 1 (keepdims=True), then reshape to a.shape "
-        "and b.shape. For a vector b, G is g[..., None]; then for a vector a, G[..., None, :].",
+        "that it does not have, and over those of its leading axes that have size 1.",
+        "Make a vector a matrix A or B first, a row on the left, a column on the right, and give g the axis "
+        "that the product dropped: g[..., None] for a vector b, then [..., None, :] for a vector a. Then "
+        "G @ B.swapaxes(-1, -2) is for a and A.swapaxes(-1, -2) @ G for b. Sum over missing axes and leading "
+        "axes of size 1 (keepdims=True), and reshape to a.shape and b.shape.",
     ),
     solution=matmul_backward,
     wrong={

@@ -1,11 +1,10 @@
-"""For questions whose answer must be decided from shapes and strides: what would ask torch is refused."""
+"""For answers that must be decided from shapes and strides: one that asks torch is refused."""
 
+from collections.abc import Callable
 from typing import Any
 
-from lesson_support.questions.kinds import Answer
 
-
-def decided_alone(answer: Answer, *case: Any) -> Any:
+def decided_alone(answer: Callable[..., Any], *case: Any) -> Any:
     """The answer to one case; AssertionError if a torch operator ran on the way, its error caught or not."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
