@@ -21,7 +21,7 @@ class Node:
         self.parents, self.rule, self.grad = parents, rule, None
         self.place = next(Node.places)  # on the tape: parents always stand before
         shared = [p.version for p in parents if np.may_share_memory(p.data, self.data)]
-        self.version = shared[0] if shared else [0]  # views of one array count together
+        self.version = shared[0] if shared else [0]  # a list: views can share it
         self.saved = []
 
     def keep(self, *nodes):
@@ -54,7 +54,7 @@ def unbroadcast(g, shape):
     """Sum a gradient over the axes along which an array of `shape` was repeated."""
     if g.shape == shape:
         return g
-    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    g = g.sum(axis=tuple(range(g.ndim - len(shape))))  # axis=() sums over nothing
     return g.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1), keepdims=True)
 
 
@@ -114,7 +114,7 @@ def power(a, n):
 
 def exp(a):
     y = Node(np.exp(a.data), (a,), lambda g: (g * y.data,))
-    return y.keep(y)
+    return y.keep(y)  # y exists by the time the rule runs
 
 
 def log(a):

@@ -112,12 +112,16 @@ def traits(expression: Expression) -> set[str]:
     found = {name for name, _, _ in expression.steps}
     if any(readers[place] > 1 for place in range(len(expression.leaves), len(values))):
         found.add("shared node")
-    for name, places, _ in expression.steps:
+    for name, places, constants in expression.steps:
         sizes = {shapes[place][:-2] if name == "matmul" else shapes[place] for place in places}
         if len(sizes) > 1:
             found.add("broadcasting")
         if len(set(places)) < len(places):
             found.add("one operand twice")
+        if name == "amax":
+            a = values[places[0]].data
+            if np.any((a == a.max(*constants, keepdims=True)).sum(*constants) > 1):
+                found.add("tie of amax")
     return found
 
 

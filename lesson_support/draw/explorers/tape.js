@@ -207,9 +207,10 @@
         ...["tape", "value", "gradient"].map(word => make("span", { role: "columnheader" }, word))), ...rows.map(row => row.line));
       arcs = steps.flatMap(({ operands }, step) => operands.map((to, slot) => {
         const from = leaves.length + step;
-        const twice = slot > 0 && operands[0] === operands[1] ? 7 : 0;
-        const reach = Math.min(WIDE - 8, 12 + 10 * (from - to) + twice);
-        const [y1, y2] = [(from + 0.5) * ROW - 5, (to + 0.5) * ROW + 5 - twice];
+        // An operand that is read twice has two arcs, one inside the other.
+        const aside = operands[0] !== operands[1] ? 0 : slot ? 9 : -7;
+        const reach = Math.min(WIDE - 4, 12 + 13 * (from - to) + aside);
+        const [y1, y2] = [(from + 0.5) * ROW - 5 + aside / 2, (to + 0.5) * ROW + 5 - aside];
         const path = make("path", { d: `M${WIDE - 4} ${y1}C${WIDE - reach} ${y1} ${WIDE - reach} ${y2} ${WIDE - 4} ${y2}` });
         return { from, slot, path };
       }));

@@ -18,7 +18,7 @@ EXAMPLES = {
     "s·tanh(s)": ("s = a + b; t = tanh(s); y = s * t", {"a": 0.5, "b": -1.5}),
     "u + u²": ("u = x * x; v = u * u; y = u + v", {"x": 2.0}),
     "a/b − exp(a/b)": ("q = a / b; r = exp(q); y = q - r", {"a": 1.0, "b": 2.0}),
-    "log(1 + r·r)": ("r = relu(x); q = r * r; s = one + q; y = log(s)", {"x": 2.0, "one": 1.0}),
+    "log(1 + relu(x)²)": ("r = relu(x); q = r * r; s = one + q; y = log(s)", {"x": 2.0, "one": 1.0}),
 }
 OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
 WRITTEN = {"add": "{} + {}", "sub": "{} − {}", "mul": "{} · {}", "div": "{} / {}"}
