@@ -77,7 +77,7 @@ class Saved(saved_tensors_hooks):
 
 
 def saved_by_node(*outputs: Tensor) -> list[tuple[str, list[Tensor]]]:
-    """Each node above `outputs`, in the order in which the forward made them, with the tensors it has saved.
+    """Each node above `outputs` after those that its backward leads to, with the tensors it has saved.
 
     A built-in node shows them as attributes `_saved_…`, a custom one in `saved_tensors`. Nodes whose saved
     tensors backward has freed raise torch's error.
