@@ -7,7 +7,7 @@ import torch
 
 from lesson_support.draw import strides_html
 from lesson_support.draw.cards import asset
-from lesson_support.draw.style import contrast
+from tests.browser.contrasts import weak_texts
 
 pytestmark = pytest.mark.browser
 
@@ -325,26 +325,7 @@ def test_a_phone_never_scrolls_sideways_and_buttons_are_large(explorer):
 def test_every_text_has_contrast(explorer, theme):
     page = explorer(strides_html(target=TARGETS), theme=theme)
     page.get_by_role("button", name="sliding window").click()
-    pairs = page.evaluate(
-        """() => {
-            const paint = node => {
-                for (let e = node; e; e = e.parentElement) {
-                    const colour = getComputedStyle(e).backgroundColor;
-                    if (!colour.endsWith(", 0)")) return colour;
-                }
-            };
-            const words = [...document.querySelectorAll(".ecr *")].filter(e => e.checkVisibility() &&
-                [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.tagName !== "STYLE");
-            return words.map(e => [e.className + ": " + e.textContent, getComputedStyle(e).color, paint(e)]);
-        }"""
-    )
-    assert len(pairs) > 40
-
-    def colour(css: str) -> str:
-        return "#" + "".join(f"{int(part):02x}" for part in css[4:-1].split(","))
-
-    weak = [(what, ink, paper) for what, ink, paper in pairs if contrast(colour(ink), colour(paper)) < 4.5]
-    assert weak == []
+    assert weak_texts(page, at_least=40) == []
 
 
 @pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)

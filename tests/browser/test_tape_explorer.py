@@ -15,8 +15,8 @@ from lesson_support.draw.explorers.tape import (
     described_expression,
     run_expression,
 )
-from lesson_support.draw.style import contrast
 from lesson_support.errors import LessonError
+from tests.browser.contrasts import weak_texts
 
 pytestmark = pytest.mark.browser
 
@@ -232,26 +232,7 @@ def test_a_phone_never_scrolls_sideways_and_nothing_is_cut(explorer):
 def test_every_text_has_contrast(explorer, theme):
     page = explorer(tape_html(), theme=theme)
     _step(page, 6)
-    pairs = page.evaluate(
-        """() => {
-            const paint = node => {
-                for (let e = node; e; e = e.parentElement) {
-                    const colour = getComputedStyle(e).backgroundColor;
-                    if (!colour.endsWith(", 0)")) return colour;
-                }
-            };
-            const words = [...document.querySelectorAll(".ecr *")].filter(e => e.checkVisibility() &&
-                [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.tagName !== "STYLE");
-            return words.map(e => [e.className + ": " + e.textContent, getComputedStyle(e).color, paint(e)]);
-        }"""
-    )
-    assert len(pairs) > 15
-
-    def colour(css: str) -> str:
-        return "#" + "".join(f"{int(part):02x}" for part in css[4:-1].split(","))
-
-    weak = [(what, ink, paper) for what, ink, paper in pairs if contrast(colour(ink), colour(paper)) < 4.5]
-    assert weak == []
+    assert weak_texts(page, at_least=15) == []
 
 
 @pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)

@@ -7,9 +7,9 @@ import pytest
 
 from lesson_support.draw import tiles_html
 from lesson_support.draw.cards import asset
-from lesson_support.draw.style import contrast
 from lesson_support.questions.lesson_02.blocking import blocked_order
 from lesson_support.tensors.cache import Cache, ijp, ipj, matmul_loads
+from tests.browser.contrasts import weak_texts
 
 pytestmark = pytest.mark.browser
 
@@ -287,29 +287,7 @@ def test_a_phone_never_scrolls_sideways_and_buttons_are_large(explorer, n):
 def test_every_text_has_contrast(explorer, theme):
     page = explorer(tiles_html(order="blocked"), theme=theme)
     _go(page, 1_001)
-    pairs = page.evaluate(
-        """() => {
-            const paint = node => {
-                const box = node.tagName === "text" && node.previousElementSibling;
-                if (box) return getComputedStyle(box).fill;
-                for (let e = node; e; e = e.parentElement) {
-                    const colour = getComputedStyle(e).backgroundColor;
-                    if (!colour.endsWith(", 0)")) return colour;
-                }
-            };
-            const words = [...document.querySelectorAll(".ecr *")].filter(e => e.checkVisibility() &&
-                [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.tagName !== "STYLE");
-            const ink = e => getComputedStyle(e)[e.tagName === "text" ? "fill" : "color"];
-            return words.map(e => [e.textContent, ink(e), paint(e)]);
-        }"""
-    )
-    assert len(pairs) > 100
-
-    def colour(css: str) -> str:
-        return "#" + "".join(f"{int(part):02x}" for part in css[4:-1].split(","))
-
-    weak = [(what, ink, paper) for what, ink, paper in pairs if contrast(colour(ink), colour(paper)) < 4.5]
-    assert weak == []
+    assert weak_texts(page, at_least=100) == []
 
 
 @pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
