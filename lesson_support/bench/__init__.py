@@ -30,11 +30,13 @@ def run_benchmarks(names: Iterable[str], *, progress: Callable[[str], None] = la
             known = ", ".join(_BENCHMARKS)
             close = did_you_mean(name, _BENCHMARKS)
             raise LessonError(f"there is no benchmark {name!r}: expected {known}{close}")
-    results = {}
+    origin, file = measured.provenance_here(), Path()
     for name in chosen:
         progress(name)
-        results |= import_module(f"lesson_support.bench.{_BENCHMARKS[name]}").measure()
-    return measured.record_run(results, paths.home() / "measurements")
+        results = import_module(f"lesson_support.bench.{_BENCHMARKS[name]}").measure()
+        # One by one: what a later benchmark runs into does not cost the earlier ones.
+        file = measured.record_run(results, paths.home() / "measurements", **origin)
+    return file
 
 
 def shares(standings: dict[str, Standing], column: str, unit: str, shape: str) -> dict:

@@ -1,12 +1,13 @@
 """What a CUDA device's link, launches, streams and products reach, seen from its host.
 
 Times are read off the host's clock with the device waited for, so that they hold everything a program waits
-for; only where the table says so, CUDA events were asked. What is compared is sampled in turn, and every
-result is checked against the processor's before it is timed.
+for; only where the table says so, CUDA events were asked. What is compared is sampled in turn, and what it
+computes is checked against the processor's first: copies bit by bit, products up to rounding.
 """
 
 import torch
 
+from lesson_support import measured
 from lesson_support.bench import links, work
 from lesson_support.bench.cuda import Cuda
 from lesson_support.errors import LessonError
@@ -21,7 +22,7 @@ def measure(rig: Cuda | None = None) -> dict:
                 "expected one with an NVIDIA GPU and a torch built for it"
             )
         rig = Cuda()
-    return {
+    results = {
         **links.transfers(rig),
         "devices/pin-first": links.pin_first(rig),
         "devices/bandwidth": links.bandwidth(rig),
@@ -30,3 +31,7 @@ def measure(rig: Cuda | None = None) -> dict:
         **work.overlap(rig),
         "devices/item": work.item(rig),
     }
+    beside = "; ".join(filter(None, (f"beside {measured.this_processor()}", rig.link())))
+    for result in results.values():
+        result["shape"] += f"; {beside}"
+    return results

@@ -42,5 +42,11 @@ def ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
 
 def require_equal(expected: torch.Tensor, got: torch.Tensor, what: str) -> None:
     """AssertionError unless both hold the same up to rounding."""
-    if not timing.agree(expected, got.cpu()):
-        raise AssertionError(f"{what}: {timing.difference(expected, got.cpu())}")
+    if (found := timing.difference(expected, got.cpu())) is not None:
+        raise AssertionError(f"{what}: {found}")
+
+
+def require_copy(expected: torch.Tensor, got: torch.Tensor, what: str) -> None:
+    """AssertionError unless both hold the same bits."""
+    if not torch.equal(expected, got.cpu()):
+        raise AssertionError(f"{what}: the copy differs from what was copied")

@@ -4,11 +4,11 @@ from html import escape
 
 from lesson_support import catalog
 
+# what the reader's machine must have; published GPU results are no such thing
 _NEEDS = {
     "triton": "Triton",
     "compiler": "a C++ compiler",
     "rustc": "rustc",
-    "gpu-published": "published GPU measurements",
     "processes": "several processes",
 }
 
@@ -38,8 +38,10 @@ def card_html(entry: catalog.Lesson, address=None, links=()) -> str:
         f"{entry.minutes} minutes",
         f"builds on {before or 'no other lesson'}",
     ]
-    if entry.needs:
-        facts.append(f"needs {', '.join(_NEEDS[need] for need in entry.needs)}")
+    if needs := [_NEEDS[need] for need in entry.needs if need in _NEEDS]:
+        facts.append(f"needs {', '.join(needs)}")
+    if "gpu-published" in entry.needs:
+        facts.append("no GPU needed; what one measured appears once it is published")
     outcomes = "\n".join(f"<li>{escape(outcome)}</li>" for outcome in entry.outcomes)
     more = " · ".join(f'<a href="{escape(target)}">{escape(label)}</a>' for label, target in links)
     return (

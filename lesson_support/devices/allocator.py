@@ -56,7 +56,7 @@ class CachingAllocator:
 
     @property
     def reserved(self) -> int:
-        """Bytes that were taken from the device: what `nvidia-smi` sees."""
+        """Bytes that were taken from the device; `nvidia-smi` adds what CUDA itself holds."""
         return sum(segment.size for segment in self.segments)
 
     @property
@@ -77,7 +77,7 @@ class CachingAllocator:
         if found is None and not self._grow(needed):
             self.empty_cache()
             if not self._grow(needed):
-                raise OutOfMemoryError(refusal(size, self))
+                raise OutOfMemoryError(refusal(segment_size(needed), self))
         segment, block = found or self._best_fit(needed)
         left = block.size - needed
         if left >= BLOCK if segment.small else left > SMALL:
@@ -153,12 +153,13 @@ def segment_size(size: int) -> int:
     return LARGE_SEGMENT if size < OWN_SEGMENT else -(-size // ROUND_LARGE) * ROUND_LARGE
 
 
-def refusal(size: int, allocator) -> str:
-    """The message of an allocator that cannot serve `size` bytes, worded as PyTorch words its own."""
+def refusal(refused: int, allocator) -> str:
+    """The message of an allocator that got no segment of `refused` bytes: PyTorch's, but for the number of
+    what the process holds outside PyTorch."""
     free = in_units(allocator.capacity - allocator.reserved)
     spare = in_units(allocator.reserved - allocator.allocated)
     return (
-        f"simulated CUDA out of memory. Tried to allocate {in_units(size)}. The device has a total "
+        f"simulated CUDA out of memory. Tried to allocate {in_units(refused)}. The device has a total "
         f"capacity of {in_units(allocator.capacity)} of which {free} is free. Of the allocated memory "
         f"{in_units(allocator.allocated)} is in tensors, and {spare} is reserved but unallocated."
     )

@@ -4,6 +4,9 @@ As in the note *Expandable Segments* of c10/cuda/CUDACachingAllocator.cpp, v2.13
 pages are scarce, 2 MiB for small requests and 20 MiB for large ones. A request goes to the smallest free
 block that has its pages, else to the lowest gap in the addresses, whose missing pages are mapped. When the
 device has no page left, pages under which nothing is allocated are taken away and used elsewhere.
+
+Not modelled: a range of addresses ends (at 1⅛ of the device's memory, one for each stream and pool); among
+free blocks PyTorch ranks one that could grow by the size to which it could.
 """
 
 from itertools import pairwise
@@ -16,6 +19,7 @@ from lesson_support.devices.allocator import (
     check_size,
     refusal,
     rounded,
+    segment_size,
 )
 from lesson_support.errors import LessonError
 
@@ -101,7 +105,7 @@ class ExpandableAllocator:
                 self.empty_cache()
                 start = self._map(pool, needed)
             if start is None:
-                raise OutOfMemoryError(refusal(size, self))
+                raise OutOfMemoryError(refusal(segment_size(needed), self))
         pool.held[start] = needed
         return start
 

@@ -11,9 +11,13 @@ CHARACTER = 7.4  # width of a digit at that size
 APART = 4.0
 
 
-def segments(of: CachingAllocator | ExpandableAllocator) -> Scene:
-    """Draw the segments: blocks that tensors hold are filled, cached ones dashed; sizes in MiB."""
-    scene = Scene(WIDTH, TOP + BAR + 60)
+def segments(of: CachingAllocator | ExpandableAllocator, *, refused: int | None = None) -> Scene:
+    """Draw the segments: blocks that tensors hold are filled, cached ones dashed; sizes in MiB.
+
+    A request of `refused` bytes lies under the bar at the same scale, to compare it with every free piece.
+    """
+    below = TOP + BAR + (26 if refused else 0)
+    scene = Scene(WIDTH, below + 60)
     parts = of.layout()
     scale = (WIDTH - 2 * MARGIN - APART * len(parts)) / of.capacity
     x = MARGIN
@@ -38,8 +42,13 @@ def segments(of: CachingAllocator | ExpandableAllocator) -> Scene:
     )
     told = {"allocated": of.allocated, "reserved": of.reserved, "largest cached": of.largest}
     said = " · ".join(f"{name} {size / MIB:,.10g}" for name, size in told.items())
-    scene.text(MARGIN, TOP + BAR + 22, said, size=SIZE, anchor="start")
-    _legend(scene, TOP + BAR + 40)
+    scene.text(MARGIN, below + 22, said, size=SIZE, anchor="start")
+    if refused:
+        wide = refused * scale
+        scene.rect(MARGIN, TOP + BAR + 10, wide, 20, fill="bad-soft", stroke="bad", radius=2)
+        told = f"{refused / MIB:,.10g} refused"
+        scene.text(MARGIN + wide / 2, TOP + BAR + 20, told, size=SIZE)
+    _legend(scene, below + 40)
     return scene
 
 

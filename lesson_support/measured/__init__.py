@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lesson_support import paths
 from lesson_support.errors import LessonError
-from lesson_support.measured.recording import publish, record_run
+from lesson_support.measured.recording import provenance_here, publish, record_run, this_processor
 from lesson_support.measured.schema import Device, Record, load_file, load_run
 from lesson_support.measured.tables import plain_table, provenance, show_record
 from lesson_support.records import did_you_mean
@@ -26,10 +26,12 @@ __all__ = [
     "newest",
     "plain_table",
     "provenance",
+    "provenance_here",
     "publish",
     "record_run",
     "result",
     "show",
+    "this_processor",
 ]
 
 FOLDER = paths.PACKAGE / "measured"

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import lesson_support
 from lesson_support import paths
 from lesson_support.errors import LessonError
 from lesson_support.measured.schema import check_results, check_run, device_slug, load_file
@@ -57,6 +58,16 @@ def record_run(
     return file
 
 
+def provenance_here() -> dict[str, Any]:
+    """What `record_run` would read from this machine now: ask before a long measurement, not after it."""
+    return {
+        "device": this_device(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": this_commit(),
+        "versions": these_versions(),
+    }
+
+
 def publish(run: Path, folder: Path) -> Path:
     """Merge a recorded run into `folder/<device-slug>.json` (`measured.FOLDER`, the package's) and return it.
 
@@ -91,6 +102,11 @@ def this_device() -> str:
 
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
+    return this_processor()
+
+
+def this_processor() -> str:
+    """The processor by the name that it gives itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -112,7 +128,7 @@ def these_versions() -> dict[str, str]:
 
 
 def this_commit() -> str:
-    """The commit of the checkout, `+ changes` if the package differs from it; without a checkout the release.
+    """The commit of the checkout, `+ changes` if the package differs from it; else the release.
 
     Published measurements do not count as changes: each publication would spoil the next run's provenance.
     """
@@ -128,5 +144,5 @@ def this_commit() -> str:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return f"release {version('lesson-support')}"
+        return f"release {lesson_support.__version__}"
     return head.stdout.strip() + (" + changes" if status.stdout.strip() else "")

@@ -171,6 +171,14 @@ def test_enough_free_bytes_in_two_places_are_refused():
     allocator.malloc(480 * MIB)
 
 
+@BOTH
+def test_a_refusal_names_the_segment_and_not_the_tensor(kind):
+    allocator = kind(25 * MIB)
+    allocator.malloc(11 * MIB)
+    with pytest.raises(OutOfMemoryError, match=r"Tried to allocate 20\.00 MiB\. "):
+        allocator.malloc(19 * MIB // 2)
+
+
 def test_expandable_segments_serve_what_was_refused():
     allocator = ExpandableAllocator(GIB)
     crowd(allocator)

@@ -54,6 +54,9 @@ def test_the_card_says_what_a_lesson_asks_for_and_links_only_where_the_book_can(
     assert all(escape(outcome) in plain for outcome in entry.outcomes)
     linked = card_html(entry, lambda kind, number: f"{kind}-{number}.html" if number == 40 else None)
     assert linked.count("<a ") == 1 and 'href="lesson-40.html">40<' in linked
+    published = card_html(catalog.lesson_entry(5))
+    assert "no GPU needed; what one measured appears once it is published" in published
+    assert "needs" not in published.replace("needed", "")
     assert "builds on no other lesson" in card_html(catalog.lesson_entry(1))
 
 

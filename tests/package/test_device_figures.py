@@ -35,7 +35,8 @@ def test_a_timeline_has_a_box_for_every_span_as_long_as_it():
     timeline = two_streams()
     scene = draw.timeline(timeline)
     scale = (334 - 62 - 6) / timeline.finish()
-    drawn = sorted((round(x, 1), round(w, 1)) for x, _, w, _ in boxes(scene))
+    key = 2  # launch and wait
+    drawn = sorted((round(x, 1), round(w, 1)) for x, _, w, _ in boxes(scene)[:-key])
     assert drawn == sorted(
         (round(62 + s.start * scale, 1), round((s.end - s.start) * scale, 1)) for s in timeline.spans
     )
@@ -53,10 +54,27 @@ def test_what_takes_no_time_has_no_box():
 def test_streams_differ_and_waiting_is_dashed():
     drawn = boxes(draw.timeline(two_streams()))
     assert {"f-accent-soft s-accent", "f-second-soft s-second"} <= {kinds for *_, kinds in drawn}
+    assert {"launch", "wait"} <= set(texts(draw.timeline(two_streams())))
     assert (
         draw.timeline(two_streams()).svg("two streams that take turns in copying").count("stroke-dasharray")
-        == 1
+        == 2  # the wait and its entry in the key
     )
+
+
+def test_the_key_names_what_the_host_does_and_nothing_else():
+    timeline = Timeline(2)
+    timeline.host(5)
+    timeline.copy_in(9, pinned=False)
+    said = texts(draw.timeline(timeline))
+    assert {"host's work", "launch", "copy that holds the host"} <= set(said) and "wait" not in said
+
+
+def test_a_mark_stands_at_its_moment():
+    plain = draw.timeline(two_streams(), until=1000)
+    marked = draw.timeline(two_streams(), until=1000, marks={100: "here"})
+    assert set(texts(marked)) - set(texts(plain)) == {"here"} and "0" in texts(plain)[-4:]
+    added = [shape for shape in marked.shapes if shape not in plain.shapes]
+    assert any('x1="88.6"' in shape and 'x2="88.6"' in shape for shape in added)
 
 
 def test_timelines_share_a_scale_where_it_is_asked_for():
@@ -82,6 +100,15 @@ def test_memory_is_drawn_to_scale_and_told_in_numbers(kind):
     assert held[2] > 20 and cached[2] == pytest.approx(5 * held[2], rel=0.01)
     assert ("accent" in held[3], "accent" in cached[3]) == (True, False)
     assert all(x + w <= 334 for x, _, w, _ in boxes(scene))
+
+
+def test_what_was_refused_is_drawn_to_the_same_scale():
+    allocator = CachingAllocator(GIB)
+    allocator.malloc(300 * MIB)
+    scene = draw.segments(allocator, refused=600 * MIB)
+    held, (refused,) = boxes(scene)[0], [box for box in boxes(scene) if "bad" in box[3]]
+    assert refused[2] == pytest.approx(2 * held[2], rel=0.01) and "600 refused" in texts(scene)
+    assert not any("bad" in box[3] for box in boxes(draw.segments(allocator)))
 
 
 def test_a_full_device_has_no_rest_and_an_empty_one_no_segment():

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+import lesson_support
 from lesson_support import measured, paths
 from lesson_support.errors import LessonError
 from lesson_support.measured import recording
@@ -117,7 +118,7 @@ def test_commit_and_changes(tmp_path, monkeypatch):
     (package / "a.py").write_text("1")
     monkeypatch.setattr(paths, "PACKAGE", package)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert recording.this_commit().startswith("release ")
+    assert recording.this_commit() == f"release {lesson_support.__version__}"
 
     def git(*words):
         who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]

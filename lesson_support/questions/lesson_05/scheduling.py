@@ -84,6 +84,7 @@ def _work(*rows):
 
 
 def cases(rng):
+    copied, follow = [*_work(("a", "c", 9)), ("record", "a")], ("wait", "b", 0)
     found = [
         ((0,), [("synchronize",)]),
         ((0,), [("synchronize", "a")]),
@@ -99,30 +100,14 @@ def cases(rng):
         ((3,), [*_work(("a", "k", 9), ("b", "c", 2)), ("synchronize", "b"), *_work(("b", "c", 1))]),
         ((3,), [*_work(("a", "k", 9), ("b", "c", 2)), ("synchronize",), *_work(("b", "c", 1))]),
         ((3,), [*_work(("a", "k", 9)), ("synchronize", "z"), *_work(("b", "c", 1))]),
-        ((1,), [*_work(("a", "c", 9)), ("record", "a"), ("wait", "b", 0), *_work(("b", "k", 4))]),
-        (
-            (1,),
-            [*_work(("a", "c", 9)), ("record", "a"), *_work(("a", "c", 9)), ("wait", "b", 0)]
-            + _work(("b", "k", 4)),
-        ),
-        (
-            (1,),
-            [*_work(("a", "c", 9)), ("record", "a"), ("wait", "b", 0), *_work(("a", "k", 1), ("b", "k", 4))],
-        ),
-        ((1,), [*_work(("a", "c", 9)), ("record", "a"), ("wait", "b", -1), ("wait", "b", 1)]),
-        (
-            (1,),
-            [*_work(("a", "c", 9)), ("record", "a"), ("wait", "b", 0), ("record", "b"), ("synchronize", "b")],
-        ),
-        (
-            (1,),
-            [*_work(("a", "c", 9)), ("record", "a"), ("wait", "b", 0), ("record", "b"), ("wait", "d", 1)]
-            + _work(("d", "k", 1)),
-        ),
-        (
-            (1,),
-            [*_work(("a", "c", 3), ("b", "k", 20)), ("record", "a"), ("wait", "b", 0), *_work(("b", "c", 1))],
-        ),
+        ((1,), [*copied, follow, *_work(("b", "k", 4))]),
+        ((1,), [*copied, *_work(("a", "c", 9)), follow, *_work(("b", "k", 4))]),
+        ((1,), [*copied, follow, *_work(("a", "k", 1), ("b", "k", 4))]),
+        ((1,), [*copied, ("wait", "b", -1), ("wait", "b", 1)]),
+        ((1,), [*copied, follow, ("record", "b"), ("synchronize", "b")]),
+        ((1,), [*copied, follow, ("record", "b"), ("wait", "d", 1), *_work(("d", "k", 1))]),
+        ((1,), [*_work(("d", "k", 1)), *copied, follow, *_work(("d", "k", 4))]),
+        ((1,), [*_work(("a", "c", 3), ("b", "k", 20)), ("record", "a"), follow, *_work(("b", "c", 1))]),
         (
             (1,),
             [*_work(("a", "k", 5), ("b", "c", 20)), ("record", "a"), ("wait", "d", 0), *_work(("d", "k", 1))],
@@ -180,6 +165,18 @@ class _WaitStopsTheHost(streams):
     def wait(self, stream, event):
         super().wait(stream, event)
         self.now = max(self.now, self.events[event])
+
+
+def _wait_stops(which):
+    """All of `which`, streams or engines, wait for the event."""
+
+    class Stops(streams):
+        def wait(self, stream, event):
+            super().wait(stream, event)
+            free = getattr(self, which)
+            free.update({each: max(end, self.events[event]) for each, end in free.items()})
+
+    return Stops
 
 
 class _EventsAreStreams(streams):
@@ -249,6 +246,8 @@ QUESTION = Scenario(
         "the host waits for what it launches": _HostWaits,
         "a device does one thing at a time": _OneEngine,
         "waiting for an event stops the host": _WaitStopsTheHost,
+        "waiting for an event stops every stream": _wait_stops("stream_free"),
+        "waiting for an event stops the engines": _wait_stops("engine_free"),
         "an event means the end of its stream, whatever comes later": _EventsAreStreams,
         "waiting sets a stream's time": _WaitReplaces,
         "-1 is an event": _ListIndex,
