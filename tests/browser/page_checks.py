@@ -127,6 +127,7 @@ def stuck(page) -> list[str]:
     """Players and predictions that the keyboard does not move."""
     problems = []
     for number, player in enumerate(page.locator(".ecr-player").all()):
+        player.evaluate("e => { const fold = e.closest('details'); if (fold) fold.open = true; }")
         slider = player.locator("input[type=range]").first
         before = slider.input_value()
         slider.focus()
