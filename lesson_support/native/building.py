@@ -1,4 +1,4 @@
-"""From `cpp/<name>.cpp` to an intact shared library in the cache, safe for several processes at once."""
+"""From a source to an intact shared library in the cache, safe for several processes at once."""
 
 import atexit
 import contextlib
@@ -28,15 +28,20 @@ def library(name: str) -> Path:
         raise LessonError(f"there is no native source {name!r}: expected one of {', '.join(sources())}")
     source = CPP / f"{name}.cpp"
     command = [*toolchain.command(), str(source), *toolchain.libraries()]
-    file_name = f"{name}-{_key(source, command)}.so"
+    return built(source, _key(source, command), command, toolchain.compiler())
+
+
+def built(source: Path, key: str, command: list[str], compiler: str) -> Path:
+    """What `command` makes of `source`: from the cache if it lies there intact under `key`, else built."""
+    file_name = f"{source.stem}-{key}.so"
     with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: a user without a home
         cached = paths.cache() / "native" / file_name
         if _is_intact(cached):  # also from a cache that may only be read
             return cached
     file = _writable_folder() / file_name
-    with _one_builder(file.parent / f"{name}.lock"):
+    with _one_builder(file.with_name(f"{source.stem}.lock")):
         if not _is_intact(file):
-            _compile(command, source, file)
+            _compile(command, source, file, compiler)
     return file
 
 
@@ -93,11 +98,11 @@ def _one_builder(lock: Path):
         yield
 
 
-def _compile(command: list[str], source: Path, file: Path) -> None:
+def _compile(command: list[str], source: Path, file: Path, compiler: str) -> None:
     with tempfile.TemporaryDirectory(prefix="building-", dir=file.parent) as scratch:
-        built = Path(scratch) / file.name
+        fresh = Path(scratch) / file.name
         done = subprocess.run(
-            [*command, "-o", str(built)],
+            [*command, "-o", str(fresh)],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -106,12 +111,12 @@ def _compile(command: list[str], source: Path, file: Path) -> None:
         if done.returncode:
             reason = _first_error(done.stderr, source.parent)
             raise LessonError(
-                f"{source.name} does not compile with {toolchain.compiler()}: {reason}; "
+                f"{source.name} does not compile with {compiler}: {reason}; "
                 "until then pages show published figures"
             )
         # The checksum goes last: a crash in between leaves a library that is built again.
-        checksum = hashlib.sha256(built.read_bytes()).hexdigest()
-        os.replace(built, file)
+        checksum = hashlib.sha256(fresh.read_bytes()).hexdigest()
+        os.replace(fresh, file)
         paths.write_whole(_checksum_file(file), checksum)
 
 

@@ -158,7 +158,7 @@ PROVIDED = {
     "threadpoolctl": "scikit-learn",
     "traitlets": "nbclient",
 }
-ON_REQUEST = {"nbgrader": ("authoring", "grading", "bench")}
+ON_REQUEST = {"nbgrader": ("authoring", "grading", "bench"), "numba": ("bench",), "scipy": ("bench",)}
 
 
 def test_every_import_is_a_declared_dependency():

@@ -60,7 +60,8 @@ def expected(x: Inputs) -> dict[str, Expected]:
             bound = strict + (UNITS_GATE + UNITS_EXP * x.log_gates) * unit * slopes[name]
             parts = (values[name], np.where(known, bound, np.inf), strict)
             found[name] = Expected(*(_in_shape(part, tuple(x.b.shape), x.dim) for part in parts))
-        found["da"] = _summed(found["da"], tuple(x.gate.shape), UNITS * unit + 2 * out)
+        da, largest = found["da"], LARGEST.get(dtype, 1e37)
+        found["da"] = _summed(da, tuple(x.gate.shape), UNITS * unit + 2 * out, largest)
     return found
 
 
@@ -90,14 +91,15 @@ def _in_shape(rows: np.ndarray, shape: tuple[int, ...], dim: int) -> np.ndarray:
     return np.moveaxis(rows.reshape([*kept, shape[dim]]), -1, dim)
 
 
-def _summed(da: Expected, shape: tuple[int, ...], per_term: float) -> Expected:
+def _summed(da: Expected, shape: tuple[int, ...], per_term: float, largest: float) -> Expected:
     full = da.values.shape
     axes = tuple(axis for axis, (have, of) in enumerate(zip(shape, full, strict=True)) if have != of)
     if not axes:
         return da
     values, bound, strict = (part.sum(axes, keepdims=True) for part in (da.values, da.bound, da.strict))
-    more = per_term * np.abs(da.values).sum(axes, keepdims=True) + 1e-300
-    return Expected(values, bound + more, strict + more)
+    size = np.abs(da.values).sum(axes, keepdims=True)
+    more = per_term * size + 1e-300
+    return Expected(values, np.where(size < largest, bound + more, np.inf), strict + more)
 
 
 def _forward(a, b, start, order):
