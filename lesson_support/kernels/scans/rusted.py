@@ -1,6 +1,9 @@
 """Backend "rust": the same scan in Rust with nothing but its standard library, called through ctypes."""
 
 import ctypes
+import functools
+import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -60,8 +63,7 @@ def forward(
     """Fills `out` and `state`."""
     rows = {"a": a, "b": b, "h0": h0, "out": out, "state": state}
     _call("scan_forward", b, rows, reverse, log_gates)
-    if not out.is_inference():
-        increment_version(out)  # written without torch's knowledge
+    _tell_autograd(out)
 
 
 def backward(
@@ -81,6 +83,41 @@ def backward(
     rows = {"grad": grad, "grad_state": grad_state, "a": a, "h": h}
     rows |= {"h0": h0, "da": da, "db": db, "dh0": dh0}
     _call("scan_backward", h, rows, reverse, log_gates)
+
+
+def direct(a: Tensor, b: Tensor, out: Tensor, dim: int, reverse: bool, log_gates: bool) -> bool:
+    """The whole scan of contiguous tensors by one call; False leaves everything else to the long way."""
+    shape = out.shape
+    if type(dim) is not int or type(reverse) is not bool or type(log_gates) is not bool or out.requires_grad:
+        return False
+    if not -len(shape) <= dim < len(shape) or a.shape != shape or b.shape != shape:
+        return False
+    if not (a.is_cpu and b.is_cpu and out.is_cpu and a.dtype == b.dtype == out.dtype in _CODES):
+        return False
+    if any(x.layout != torch.strided or not x.is_contiguous() for x in (a, b, out)):
+        return False
+    inputs, written, size = (a.data_ptr(), b.data_ptr()), out.data_ptr(), out.nbytes
+    if any(abs(read - written) < size for read in inputs):
+        return False
+    request, axes = _walk(shape, dim, out.dtype, torch.get_num_threads(), reverse, log_gates)
+    _ask(
+        "scan_forward",
+        request,
+        (_Operand * 5)((inputs[0], axes), (inputs[1], axes), (None, None), (written, axes), (None, None)),
+    )
+    _tell_autograd(out)
+    return True
+
+
+@functools.lru_cache(256)
+def _walk(shape: torch.Size, dim: int, dtype: torch.dtype, threads: int, reverse: bool, log_gates: bool):
+    """What a scan of contiguous tensors along `dim` asks for, and the strides of each, the steps last."""
+    axes = [*range(len(shape))]
+    axes.append(axes.pop(dim))
+    strides = [math.prod(shape[axis + 1 :]) for axis in axes]
+    sizes = _numbers([shape[axis] for axis in axes])
+    request = _Request(len(shape), sizes, _CODES[dtype], threads, reverse, log_gates, False)
+    return request, _numbers(strides)
 
 
 _STATES = ("state", "grad_state", "dh0")
@@ -118,11 +155,26 @@ def _call(
             for x in operands.values()
         )
     )
+    _ask(name, request, passed)
+
+
+def _ask(name: str, request: _Request, operands: ctypes.Array) -> None:
+    """Calls the library; a panic in it is a LessonError."""
     message = ctypes.create_string_buffer(_MESSAGE_BYTES)
-    function = getattr(rust.library("scan"), name)
-    if function(ctypes.byref(request), passed, message, ctypes.c_size_t(_MESSAGE_BYTES)):
+    if _function(name)(ctypes.byref(request), operands, message, ctypes.c_size_t(_MESSAGE_BYTES)):
         reason = message.raw.split(b"\0")[0].decode(errors="replace")
         raise LessonError(f"backend = 'rust' failed in {name}: {reason}; please report it")
+
+
+@functools.cache
+def _function(name: str) -> Callable[..., int]:
+    return getattr(rust.library("scan"), name)
+
+
+def _tell_autograd(out: Tensor) -> None:
+    """Counts a write that torch does not see; a tensor of inference mode has no version."""
+    if not out.is_inference():
+        increment_version(out)
 
 
 def _numbers(values):

@@ -131,7 +131,9 @@ pub unsafe fn forward<E: Element, const DIRECTION: isize>(scan: &Forward<E>, sha
     together!(1);
     h = carry.to_array()[0];
     (taken..walk.steps).for_each(|taken| one(&mut h, taken));
-    *scan.state.offset(at[Forward::STATE]) = h;
+    if !scan.state.is_null() {
+        *scan.state.offset(at[Forward::STATE]) = h;
+    }
 }
 
 /// Walks against the scan, and carries gate·g from a step to the one before.

@@ -29,7 +29,7 @@ impl Start {
     }
 }
 
-/// h_t = a_t·h_{t−1} + b_t.
+/// h_t = a_t·h_{t−1} + b_t; `state` may be null.
 pub struct Forward<E = f32, S = <E as Element>::State> {
     pub a: *const E,
     pub b: *const E,

@@ -83,8 +83,10 @@ pub unsafe fn forward<E: Element>(scan: &Forward<E>, shape: &Shape, unit: usize)
             *out.offset(c as isize * across[Forward::OUT]) = E::narrowed(*state);
         }
     }
-    for (c, &state) in h.iter().enumerate() {
-        *scan.state.offset(at[Forward::STATE] + c as isize * across[Forward::STATE]) = state;
+    if !scan.state.is_null() {
+        for (c, &state) in h.iter().enumerate() {
+            *scan.state.offset(at[Forward::STATE] + c as isize * across[Forward::STATE]) = state;
+        }
     }
 }
 

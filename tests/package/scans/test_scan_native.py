@@ -224,14 +224,30 @@ def test_a_write_into_out_is_known_to_autograd(backend):
     assert torch.equal(inside, out)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(2, 5, 3), (1, 1), (4,), (0, 3, 2), (2, 0, 3)])
+def test_the_short_cut_is_the_long_way(backend, dtype, shape):
+    a, b, out = (torch.rand(shape).to(dtype) for _ in range(3))
+    for dim in range(-len(shape), len(shape)):
+        for reverse, log_gates in ((False, False), (True, False), (False, True), (True, True)):
+            out.fill_(torch.nan)
+            assert choosing.load(backend).direct(a, b, out, dim, reverse, log_gates)
+            whole = linear_scan(a, b, dim=dim, reverse=reverse, log_gates=log_gates, backend=backend)
+            assert torch.equal(out, whole), (dim, reverse, log_gates)
+
+
 @needs_cpp
-def test_the_short_cut_takes_what_is_in_order_and_nothing_else():
+def test_the_short_cut_in_cpp_takes_any_strides():
     a, b, out = torch.rand(2, 5, 3), torch.rand(2, 5, 3), torch.full((2, 5, 3), torch.nan)
-    assert compiled.direct(a, b, out, 1, False, False)
-    assert torch.equal(out, linear_scan(a, b, backend="cpp"))
     turned = [x.transpose(0, 2).contiguous().transpose(0, 2) for x in (a, b)]
     assert compiled.direct(*turned, out, -2, True, False)
-    assert torch.equal(out, linear_scan(*turned, reverse=True, out=torch.empty_like(out), backend="cpp"))
+    assert torch.equal(out, linear_scan(*turned, reverse=True, backend="cpp"))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_short_cut_takes_nothing_that_is_out_of_order(backend):
+    a, b, out = torch.rand(2, 5, 3), torch.rand(2, 5, 3), torch.full((2, 5, 3), torch.nan)
     both = torch.rand(60)
     refused = [
         (a[:1], b, out, 1),
@@ -252,16 +268,16 @@ def test_the_short_cut_takes_what_is_in_order_and_nothing_else():
     ]
     for x, y, result, dim in refused:
         before = result.clone() if result.device.type == "cpu" else None
-        assert not compiled.direct(x, y, result, dim, False, False), (x.shape, dim)
+        assert not choosing.load(backend).direct(x, y, result, dim, False, False), (x.shape, dim)
         assert before is None or torch.equal(before.nan_to_num(), result.nan_to_num())
 
 
-@needs_cpp
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("flag", [1, "yes", None])
-def test_the_short_cut_leaves_strange_flags_to_the_checks(flag):
+def test_the_short_cut_leaves_strange_flags_to_the_checks(backend, flag):
     a, b, out = (torch.rand(2, 3) for _ in range(3))
     with pytest.raises(LessonError, match="reverse = "):
-        linear_scan(a, b, out=out, reverse=flag, backend="cpp")
+        linear_scan(a, b, out=out, reverse=flag, backend=backend)
 
 
 @needs_cpp
