@@ -5,7 +5,6 @@ same three streams. `out=` on both sides everywhere, and nothing is timed that i
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -73,7 +72,7 @@ def _forward(case: tuple[Tensor, Tensor, Tensor, int], threads: int, *, peers: b
         scans["numba"] = scan_peers.numba_loop(a, b, h, dim)
     scans = {name: scan for name, scan in scans.items() if scan is not None}
     _require_right(scans, a, b, h, dim)
-    functions = {"non-temporal triad": _triad(a, b, h, threads), "torch.mul(a, b, out=h)": _product(a, b, h)}
+    functions = {"non-temporal triad": _triad(a, b, h), "torch.mul(a, b, out=h)": _product(a, b, h)}
     standings = timing.compare(functions | scans, rounds=ROUNDS, same=None)
     return shares(standings, "operation", "of the triad's speed", _shape(a, dim, threads))
 
@@ -121,7 +120,7 @@ def _backward(case: tuple[Tensor, Tensor, Tensor, int]) -> dict:
         da.fill_(torch.nan), db.fill_(torch.nan)
         scans[f"{name} backward"]()
         _require_gradients(grad, gates, steps, da, db)
-    standings = timing.compare({"non-temporal triad": _triad(a, b, h, 1)} | scans, rounds=ROUNDS, same=None)
+    standings = timing.compare({"non-temporal triad": _triad(a, b, h)} | scans, rounds=ROUNDS, same=None)
     table = shares(standings, "operation", "of the triad's speed per byte", _shape(a, dim, 1))
     for row in table["rows"]:
         factor = streams[row["operation"]] / 3
@@ -148,23 +147,10 @@ def _product(a: Tensor, b: Tensor, h: Tensor) -> Callable[[], None]:
     return run
 
 
-_POOL = ThreadPoolExecutor(1)
-
-
-def _triad(a: Tensor, b: Tensor, h: Tensor, threads: int) -> Callable[[], None]:
-    """The product with streamed stores, on two threads half of it each."""
-    triad = native.operators("roofline").triad
-    flat = [x.view(-1) for x in (a, b, h)]
-    if threads == 1:
-        return lambda: triad(*flat)
-    halves = list(zip(*(x.chunk(2) for x in flat), strict=True))
-
-    def run() -> None:
-        other = _POOL.submit(triad, *halves[1])
-        triad(*halves[0])
-        other.result()
-
-    return run
+def _triad(a: Tensor, b: Tensor, h: Tensor) -> Callable[[], None]:
+    """The product with streamed stores, on as many threads as torch uses."""
+    triad, flat = native.operators("roofline").triad, [x.view(-1) for x in (a, b, h)]
+    return lambda: triad(*flat)
 
 
 def _require_right(scans: dict[str, Callable], a: Tensor, b: Tensor, h: Tensor, dim: int) -> None:
