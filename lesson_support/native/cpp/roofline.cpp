@@ -45,7 +45,8 @@ void triad(Tensor a, Tensor b, Tensor out) {
   const float* y = b.const_data_ptr<float>();
   float* h = out.mutable_data_ptr<float>();
   constexpr int64_t GRAIN = 1 << 16;  // less is not worth a thread
-  torch::stable::parallel_for(0, a.numel(), GRAIN, [=](int64_t begin, int64_t end) { triad_part(x, y, h, begin, end); });
+  const auto part = [=](int64_t begin, int64_t end) { triad_part(x, y, h, begin, end); };
+  torch::stable::parallel_for(0, a.numel(), GRAIN, part);
 }
 
 template <int... chain>
