@@ -16,7 +16,8 @@ from lesson_support.errors import LessonError
 from lesson_support.measured.schema import check_results, check_run, device_slug, load_file
 from lesson_support.records import read_json
 
-_PACKAGES = ("torch", "triton", "numpy")
+# The subject, then peers that benchmarks measure where they are installed.
+_PACKAGES = ("torch", "triton", "numpy", "scipy", "numba")
 
 
 def record_run(

@@ -87,9 +87,11 @@ def test_a_run_is_written_with_its_provenance(runs):
 
 def test_provenance_is_read_from_this_machine(runs):
     run = json.loads(measured.record_run({"a": RATIO}, runs).read_text())
+    import scipy
     import torch
 
     assert run["versions"]["torch"] == torch.__version__
+    assert run["versions"]["scipy"] == scipy.__version__, "a peer that a benchmark measures"
     assert run["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", run["date"])
     assert run["device"] and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", run["slug"])
