@@ -14,7 +14,14 @@ from lesson_support.records import did_you_mean
 from lesson_support.timing import Standing
 
 # name -> module of this package whose `measure` it is
-_BENCHMARKS = {"limits": "limits", "gemm": "gemm", "scan": "scan", "grading": "grading", "devices": "devices"}
+_BENCHMARKS = {
+    "limits": "limits",
+    "gemm": "gemm",
+    "scan": "scan",
+    "gated": "gated",
+    "grading": "grading",
+    "devices": "devices",
+}
 _ON_REQUEST = frozenset({"devices"})  # needs CUDA, so it runs only when it is named
 
 

@@ -13,6 +13,7 @@ from lesson_support import native, timing
 from lesson_support.bench import scan_peers, shares
 from lesson_support.kernels import available_backends, linear_scan
 from lesson_support.kernels.scans import choosing
+from lesson_support.kernels.scans.bound import exact_and_bound
 
 ROUNDS = 15
 # 64 MiB a stream; the steps are the second axis of the first, the last one of the others.
@@ -154,9 +155,8 @@ def _triad(a: Tensor, b: Tensor, h: Tensor) -> Callable[[], None]:
 
 
 def _require_right(scans: dict[str, Callable], a: Tensor, b: Tensor, h: Tensor, dim: int) -> None:
-    """|h − exact| ≤ 8·2⁻²⁴·scan(|a|, |b|), each element; both in float64, by the backend of torch alone."""
-    exact = linear_scan(a.double(), b.double(), dim=dim, backend="torch")
-    bound = linear_scan(a.double().abs(), b.double().abs(), dim=dim, backend="torch").mul_(8 * 2.0**-24)
+    """Each element within what a correct scan in float32 may be off by."""
+    exact, bound = exact_and_bound(a, b, dim=dim)
     for name, run in scans.items():
         h.fill_(torch.nan)
         run()
@@ -166,9 +166,8 @@ def _require_right(scans: dict[str, Callable], a: Tensor, b: Tensor, h: Tensor, 
 
 def _require_gradients(grad: Tensor, a: Tensor, h: Tensor, da: Tensor, db: Tensor) -> None:
     """db is the scan of grad backwards with gates shifted by one; da, times the states before."""
-    later = torch.cat([a[..., 1:], torch.zeros_like(a[..., :1])], -1).double()
-    exact = linear_scan(later, grad.double(), dim=-1, reverse=True, backend="torch")
-    bound = linear_scan(later, grad.double().abs(), dim=-1, reverse=True, backend="torch").mul_(8 * 2.0**-24)
+    later = torch.cat([a[..., 1:], torch.zeros_like(a[..., :1])], -1)
+    exact, bound = exact_and_bound(later, grad, dim=-1, reverse=True)
     before = torch.cat([torch.zeros_like(h[..., :1]), h[..., :-1]], -1).double()
     right = ((db - exact).abs_() <= bound).all()
     right &= ((da - exact * before).abs_() <= 2 * bound * before.abs()).all()
