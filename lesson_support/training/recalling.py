@@ -38,6 +38,7 @@ def train_recall(
     values: int = 16,
     width: int = 32,
     layers: int = 1,
+    hidden: int | None = None,
     steps: int = 500,
     batch: int = 64,
     lr: float = 2e-2,
@@ -51,7 +52,7 @@ def train_recall(
     started = time.perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = SequenceModel(keys + values, width, layers, block)
+        model = SequenceModel(keys + values, width, layers, block, hidden=hidden)
     generator = torch.Generator().manual_seed(seed)
     task = {"generator": generator, "keys": keys, "values": values}
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)

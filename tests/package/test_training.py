@@ -62,6 +62,14 @@ def test_a_recall_run_repeats_and_leaves_the_seed_alone():
     assert runs[0].losses == runs[1].losses != runs[2].losses
 
 
+def test_the_width_of_the_mlp_is_the_callers():
+    narrow, usual = (
+        training.train_recall(models.MinGRU, width=8, steps=1, batch=4, hidden=h) for h in (5, None)
+    )
+    per_channel = 8 + 1 + 8  # in, bias, out
+    assert usual.parameters - narrow.parameters == (4 * 8 - 5) * per_channel
+
+
 def text_of(pattern: bytes, times: int) -> torch.Tensor:
     return torch.frombuffer(bytearray(pattern * times), dtype=torch.uint8)
 
