@@ -16,7 +16,7 @@ from lesson_support.training import bits_per_byte, train_text
 
 WIDTH, LAYERS, PARAMETERS = 64, 2, 130_000
 STEPS, BATCH, LENGTH = 400, 16, 256
-# Each model's best of .004, .008, … .032, and on to .128 while the largest is the best, after 300 steps on nine
+# Each best of .004, .008, … .032, and on to .128 while the largest is the best, after 300 steps on nine
 # tenths of the training text, by the last tenth of it: the held-out text has no say.
 RATE = 0.016
 OTHER_RATES = {"gated linear attention": 0.032, "nonlinear recurrence": 0.128}
@@ -56,7 +56,7 @@ def read() -> dict:
     ]
     trained = (
         f"{PARAMETERS:,} parameters, {STEPS * BATCH * LENGTH:,} bytes read in windows of {LENGTH}, "
-        "each model at the best learning rate of four or more, chosen on a tenth of the training text, one seed"
+        "each at the best learning rate of four or more, chosen on a tenth of the training text, one seed"
     )
     held_out = f"held-out bytes of {text.provenance}; compressors after all of the training text"
     return {
