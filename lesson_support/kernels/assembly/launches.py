@@ -36,7 +36,7 @@ def noted_launches(function: Callable, *arguments, **keywords) -> list[Launch]:
     noted: list[Launch] = []
 
     def run(kernel, *args, grid, warmup, **kwargs):
-        noted.append(_specialised(kernel, args, kwargs))
+        noted.append(specialised(kernel, args, kwargs))
 
     with contextlib.ExitStack() as undo:
         for owner in (interpreter.InterpretedFunction, jit.JITFunction):
@@ -63,17 +63,18 @@ def constant_names(function: Callable) -> list[str]:
     return [name for name, kind in function.__annotations__.items() if "constexpr" in str(kind)]
 
 
-def _specialised(kernel, args: tuple, kwargs: dict) -> Launch:
+def specialised(kernel, args: tuple, kwargs: dict) -> Launch:
+    """What `kernel[grid](*args, **kwargs)` compiles."""
     function = plain_function(kernel)
-    options = {name: kwargs.pop(name) for name in OPTIONS if name in kwargs}
+    options = {name: kwargs[name] for name in OPTIONS if name in kwargs}
     names = list(function.__code__.co_varnames[: function.__code__.co_argcount])
-    given = dict(zip(names, args, strict=False)) | kwargs
+    given = dict(zip(names, args, strict=False)) | {k: v for k, v in kwargs.items() if k not in options}
     fixed = constant_names(function)
     constants = {name: value for name, value in given.items() if name in fixed}
-    signature = {}
+    signature, plain, unaligned = {}, _left(kernel, names), _left(kernel, names, "_on_alignment")
     for name, value in given.items():
         if name not in fixed:
-            kind = _type_of(value)
+            kind = _type_of(value, name not in plain, name not in plain | unaligned)
             if kind is None or isinstance(kind, int):
                 constants[name] = kind
             else:
@@ -81,15 +82,27 @@ def _specialised(kernel, args: tuple, kwargs: dict) -> Launch:
     return Launch(kernel, signature, constants, options)
 
 
-def _type_of(value):
-    """The type of an argument, or the value itself where Triton compiles it in."""
+def _left(kernel, names: list[str], ending: str = "") -> set[str]:
+    """The parameters that `@triton.jit(do_not_specialize=...)` names, or its relative on alignment."""
+    while not hasattr(kernel, "arg_names") or type(kernel).__name__ == "Autotuner":
+        kernel = kernel.fn
+    option = "do_not_specialize" + ending
+    given = getattr(kernel, option, None) or getattr(kernel, "kwargs", {}).get(option) or ()
+    return {names[each] if isinstance(each, int) else each for each in given}
+
+
+def _type_of(value, ones: bool = True, alignment: bool = True):
+    """The type of an argument, or the value itself where Triton compiles it in.
+
+    Without `ones` an integer 1 is an integer like others, without `alignment` divisibility is not noted.
+    """
     from triton.runtime.jit import mangle_type
 
     if isinstance(value, tuple):
-        return tuple(_type_of(each) for each in value)
+        return tuple(_type_of(each, ones, alignment) for each in value)
     if isinstance(value, Tensor):
-        return mangle_type(value) + (":16" if value.data_ptr() % 16 == 0 else "")
-    if value is None or (isinstance(value, int) and value == 1 and not isinstance(value, bool)):
+        return mangle_type(value) + (":16" if alignment and value.data_ptr() % 16 == 0 else "")
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is None or (ones and whole and value == 1):
         return value
-    aligned = isinstance(value, int) and not isinstance(value, bool) and value % 16 == 0
-    return mangle_type(value) + (":16" if aligned else "")
+    return mangle_type(value) + (":16" if alignment and whole and value % 16 == 0 else "")

@@ -27,7 +27,6 @@ class Recorder:
         self.passed: list[Region] = []
         self.kernel = self.current = ""
         self.waiting: list[str] = []  # names of the arguments that the interpreter is about to convert
-        self.origin: Origin | None = None  # of a tensor descriptor, whose pointers are made on the spot
         for region in regions:
             seen.named[region.name] = Flow(region.size)
 
@@ -88,7 +87,7 @@ class Recorder:
         region.touch(kind, addresses, size)
 
     def _stray(self, pointers, kinds: tuple[str, ...], addresses: numpy.ndarray, size: int) -> None:
-        origin = pointers.attr.get(MARK) or self.origin or Origin("an unknown argument", 0)
+        origin = pointers.attr.get(MARK) or Origin("an unknown argument", 0)
         kind = " and ".join({"read": "read", "written": "write"}[each] for each in kinds)
         offset = (int(addresses[0]) - origin.base) // size
         program = tuple(interpreter.interpreter_builder.grid_idx)

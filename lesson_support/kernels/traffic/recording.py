@@ -99,22 +99,21 @@ def _wrap_pointers(recorder: Recorder, undo: contextlib.ExitStack) -> None:
 
         return marked
 
-    def within(access):
-        def accessing(descriptor, *args, **kwargs):
-            recorder.origin = descriptor.base.attr.get(MARK)
-            try:
-                return access(descriptor, *args, **kwargs)
-            finally:
-                recorder.origin = None
+    def placing(materialize):
+        def placed(block, *args, **kwargs):
+            pointers, mask = materialize(block, *args, **kwargs)
+            if MARK in block.base.attr:
+                pointers.attr[MARK] = block.base.attr[MARK]
+            return pointers, mask
 
-        return accessing
+        return placed
 
     for name in (f"create_{step}" for step in _POINTER_STEPS):
         if hasattr(builder, name):
             _replace(undo, builder, name, marking(getattr(builder, name)))
-    for name in ("create_descriptor_load", "create_descriptor_store"):
-        if hasattr(builder, name):
-            _replace(undo, builder, name, within(getattr(builder, name)))
+    for name in ("BlockPointerHandle", "TensorDescHandle"):
+        if owner := getattr(interpreter, name, None):
+            _replace(undo, owner, "materialize_pointers", placing(owner.materialize_pointers))
 
 
 def _wrap_memory(recorder: Recorder, undo: contextlib.ExitStack) -> None:

@@ -279,6 +279,20 @@ def test_a_launch_is_noted_as_triton_specialises_it():
     assert (x == 0).all()
 
 
+@triton.jit(do_not_specialize=["n"], do_not_specialize_on_alignment=[0, "m"])
+def left_alone(x_ptr, n, m, k, BLOCK: tl.constexpr):
+    pass
+
+
+def test_what_is_not_to_be_specialised_is_not():
+    def noted(n, m, k):
+        (launch,) = noted_launches(lambda: left_alone[(1,)](torch.zeros(16), n, m, k, BLOCK=16))
+        return launch.signature | launch.constants
+
+    assert noted(16, 16, 16) == {"x_ptr": "*fp32", "n": "i32", "m": "i32", "k": "i32:16", "BLOCK": 16}
+    assert noted(1, 1, 1) == {"x_ptr": "*fp32", "n": "i32", "m": 1, "k": 1, "BLOCK": 16}
+
+
 def test_the_report_of_the_assembler():
     report = (
         "ptxas info    : Compiling entry function 'k' for 'sm_90a'\n"
