@@ -22,6 +22,8 @@ _EXPORTS = {
     "tape_html": "explorers.tape",
     "tiles_explorer": "explorers.tiles",
     "tiles_html": "explorers.tiles",
+    "trees_explorer": "explorers.trees",
+    "trees_html": "explorers.trees",
     "svg_file": "standalone",
 }
 
