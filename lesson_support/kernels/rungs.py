@@ -16,6 +16,7 @@ from lesson_support.errors import LessonError
 from lesson_support.kernels.scans.bound import exact_and_bound
 
 TOGETHER = (1, 2, 3, 4, 6, 8, 12, 16)  # rows that `rows` can take side by side
+BLOCK = 2048  # steps of a block, small enough for a cache near the core
 
 
 def python_loop(a: list[float], b: list[float]) -> list[float]:
@@ -90,16 +91,23 @@ def three_phases(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
     return _run("three_phases", a, b, h)
 
 
-def tree(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
-    """The work-efficient tree in C++, one row after another."""
-    return _run("tree", a, b, h)
+def tree(a: Tensor, b: Tensor, h: Tensor, room: Tensor, block: int | None = None) -> Tensor:
+    """The work-efficient tree, in place, on whole rows or on one block of a row after another.
+
+    `room` holds a float for each step of a block.
+    """
+    return _run("tree", a, b, h, max(1, b.shape[-1]) if block is None else block, False, room=room)
+
+
+def packed_tree(a: Tensor, b: Tensor, h: Tensor, room: Tensor, block: int = BLOCK) -> Tensor:
+    """The same joins, a level's totals side by side for registers of pairs; 3 floats of `room` a step."""
+    return _run("tree", a, b, h, block, True, room=room)
 
 
 COMPILED: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "rows": rows,
     "registers": registers,
     "three phases": three_phases,
-    "tree": tree,
 }
 
 
@@ -118,10 +126,10 @@ def is_scan(a: Tensor, b: Tensor, h: Tensor, dim: int) -> bool:
     return bool(((h - exact).abs() <= bound).all())
 
 
-def _run(name: str, a: Tensor, b: Tensor, h: Tensor, *options: int | bool) -> Tensor:
-    for argument, value in (("a", a), ("b", b), ("h", h)):
+def _run(name: str, a: Tensor, b: Tensor, h: Tensor, *options: int | bool, **room: Tensor) -> Tensor:
+    for argument, value in {"a": a, "b": b, "h": h, **room}.items():
         if not isinstance(value, Tensor) or (value.requires_grad and torch.is_grad_enabled()):
             found = "requires gradients" if isinstance(value, Tensor) else f"is a {type(value).__name__}"
             raise LessonError(f"{argument} {found}: expected a float32 CPU tensor without gradients")
-    getattr(native.operators("scan_rungs"), name)(a, b, h, *options)
+    getattr(native.operators("scan_rungs"), name)(a, b, h, *options, *room.values())
     return h

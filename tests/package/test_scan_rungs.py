@@ -14,6 +14,10 @@ needs_compiler = pytest.mark.skipif(not native.available(), reason="no C++ compi
 ALONG = {
     **{f"rows {k}": lambda a, b, h, k=k: rungs.rows(a, b, h, k) for k in rungs.TOGETHER},
     **rungs.COMPILED,
+    "tree": lambda a, b, h: rungs.tree(a, b, h, room_for(b, each=1)),
+    "tree in blocks": lambda a, b, h: rungs.tree(a, b, h, room_for(b, 48, each=1), 48),
+    "packed tree": lambda a, b, h: rungs.packed_tree(a, b, h, room_for(b)),
+    "packed tree in blocks": lambda a, b, h: rungs.packed_tree(a, b, h, room_for(b, 33), 33),
     "registers, streamed": lambda a, b, h: rungs.registers(a, b, h, streamed=True),
 }
 ACROSS = {
@@ -30,6 +34,11 @@ across = pytest.mark.parametrize("rung", ACROSS.values(), ids=ACROSS)
 STEPS = (1, 2, 3, 8, 15, 16, 17, 33, 64, 100, 511, 513, 640)
 ROWS = (0, 1, 2, 3, 5, 13, 17)
 BATCHES, CHANNELS = (0, 1, 3), (1, 3, 16, 17, 32, 48)
+
+
+def room_for(b, block=None, each=3):
+    """Just enough room for a tree, of NaN."""
+    return torch.full((each * min(b.shape[1], block or b.shape[1]),), torch.nan)
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +155,7 @@ def test_the_loop_in_python_is_the_definition():
 
 
 @needs_compiler
-@pytest.mark.parametrize("call", (rungs.rows, rungs.registers, rungs.three_phases, rungs.tree))
+@pytest.mark.parametrize("call", (rungs.rows, rungs.registers, rungs.three_phases))
 def test_wrong_operands_are_named(call):
     a, b, h = operands(2, 9)
     with pytest.raises(LessonError, match="a is a list: expected a float32 CPU tensor"):
@@ -164,6 +173,35 @@ def test_wrong_operands_are_named(call):
             call(*wrong)
     with pytest.raises(ValueError, match="shape"):
         call(a, b, h[:1])
+
+
+@needs_compiler
+@pytest.mark.parametrize(("tree", "each"), ((rungs.tree, 1), (rungs.packed_tree, 3)))
+def test_the_room_of_a_tree_is_checked(tree, each):
+    a, b, h = operands(2, 9)
+    expected = f"room has {9 * each - 1} floats: expected {9 * each}, {each} for each step of a block"
+    with pytest.raises(ValueError, match=expected):
+        tree(a, b, h, torch.empty(9 * each - 1))
+    with pytest.raises(ValueError, match=f"room has {4 * each - 1} floats: expected {4 * each}"):
+        tree(a, b, h, torch.empty(4 * each - 1), 4)
+    assert_scan(tree(a, b, h, torch.empty(4 * each), 4))
+    with pytest.raises(ValueError, match="block = 0: expected 1 or more"):
+        tree(a, b, h, torch.empty(27), 0)
+    with pytest.raises(ValueError, match="room has dtype Double"):
+        tree(a, b, h, torch.empty(27).double())
+    with pytest.raises(LessonError, match="room requires gradients"):
+        tree(a, b, h, torch.empty(27, requires_grad=True))
+    buffer = torch.empty(3 * 18)
+    for place in range(3):  # room behind a, b or h, one float too early
+        some = [a.clone(), b.clone(), torch.empty(2, 9)]
+        some[place] = buffer[:18].view(2, 9).copy_(a)
+        with pytest.raises(ValueError, match="room overlaps a, b or h"):
+            tree(*some, buffer[17:44])
+        tree(*some, buffer[18:45])
+        some[place] = buffer[27:45].view(2, 9).copy_(a)
+        with pytest.raises(ValueError, match="room overlaps a, b or h"):
+            tree(*some, buffer[1:28])
+        tree(*some, buffer[:27])
 
 
 @needs_compiler

@@ -1,7 +1,7 @@
 // The rungs of scan_rungs.h as operators on contiguous float32 tensors; one thread.
+#include <algorithm>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include <torch/csrc/stable/library.h>
 
@@ -97,11 +97,28 @@ void three_phases(Tensor a, Tensor b, Tensor h) {
   }
 }
 
-void tree(Tensor a, Tensor b, Tensor h) {
+// Blocks of a row one after another, each swept up and down before the next, with `room` for one.
+void tree(Tensor a, Tensor b, Tensor h, std::int64_t block, bool packed, Tensor room) {
   const Operands x = operands(a, b, h, 2);
-  std::vector<float> gates(x.steps);
-  for (std::int64_t at = 0; at < x.outer * x.steps; at += x.steps) {
-    rungs::tree(x.a + at, x.b + at, x.h + at, x.steps, gates.data());
+  lessons::require_float32(room, "room");
+  lessons::require(block > 0, "block = " + std::to_string(block) + ": expected 1 or more");
+  const std::int64_t each = packed ? 3 : 1, needed = each * std::min(block, x.steps);
+  lessons::require(room.numel() >= needed, "room has " + std::to_string(room.numel()) + " floats: expected " +
+                                               std::to_string(needed) + ", " + std::to_string(each) +
+                                               " for each step of a block");
+  float* place = room.mutable_data_ptr<float>();
+  for (const float* other : {x.a, x.b, static_cast<const float*>(x.h)}) {
+    lessons::require(place + room.numel() <= other || other + b.numel() <= place,
+                     "room overlaps a, b or h: expected memory of its own");
+  }
+  const auto sweep = packed ? rungs::packed_tree : rungs::tree;
+  for (std::int64_t row = 0; row < x.outer; ++row) {
+    float state = 0;
+    for (std::int64_t t = 0; t < x.steps; t += block) {
+      const std::int64_t at = row * x.steps + t, count = std::min(block, x.steps - t);
+      sweep(x.a + at, x.b + at, x.h + at, count, place, state);
+      state = x.h[at + count - 1];
+    }
   }
 }
 
@@ -118,7 +135,7 @@ STABLE_TORCH_LIBRARY(lessons_scan_rungs, library) {
   library.def("channels(Tensor a, Tensor b, Tensor(a!) h, bool streamed) -> ()");
   library.def("registers(Tensor a, Tensor b, Tensor(a!) h, bool streamed) -> ()");
   library.def("three_phases(Tensor a, Tensor b, Tensor(a!) h) -> ()");
-  library.def("tree(Tensor a, Tensor b, Tensor(a!) h) -> ()");
+  library.def("tree(Tensor a, Tensor b, Tensor(a!) h, int block, bool packed, Tensor(b!) room) -> ()");
   library.def("wait(int rounds) -> int");
 }
 

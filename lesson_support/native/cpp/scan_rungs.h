@@ -117,11 +117,12 @@ inline void three_phases(const float* a, const float* b, float* __restrict h, st
   rows<1>(a + done, b + done, h + done, steps, steps - done, &state);
 }
 
-// The work-efficient tree on one row, in place: totals of 2, 4, 8, … steps on the way up, then every prefix from the
-// prefixes found before it. `gates` is room for the row's gates, which the way up overwrites.
-inline void tree(const float* a, const float* b, float* h, std::int64_t steps, float* gates) {
+// The work-efficient tree in place: totals of 2, 4, 8, … steps on the way up, then every prefix from the prefixes
+// found before it. `gates` is room for as many gates, which the way up overwrites; `state` stands before the row.
+inline void tree(const float* a, const float* b, float* h, std::int64_t steps, float* gates, float state) {
   std::copy(a, a + steps, gates);
   std::copy(b, b + steps, h);
+  h[0] += gates[0] * state;
   std::int64_t by = 1;
   for (; 2 * by <= steps; by *= 2) {
     for (std::int64_t t = 2 * by - 1; t < steps; t += 2 * by) {
@@ -133,6 +134,33 @@ inline void tree(const float* a, const float* b, float* h, std::int64_t steps, f
     for (std::int64_t t = 3 * by - 1; t < steps; t += 2 * by) {
       h[t] += gates[t] * h[t - by];
     }
+  }
+}
+
+// The same joins with each level's totals side by side in `room`, 3 floats for each step: now neighbours join
+// neighbours, and a compiler fills registers with pairs.
+inline void packed_tree(const float* __restrict a, const float* __restrict b, float* __restrict h, std::int64_t steps,
+                        float* __restrict room, float state) {
+  h[0] = a[0] * state + b[0];
+  if (steps == 1) {
+    return;
+  }
+  const std::int64_t pairs = steps / 2;
+  float *gates = room, *inputs = room + pairs, *ends = room + 2 * pairs;
+#pragma GCC ivdep
+  for (std::int64_t k = 0; k < pairs; ++k) {
+    inputs[k] = a[2 * k + 1] * b[2 * k] + b[2 * k + 1];
+    gates[k] = a[2 * k + 1] * a[2 * k];
+  }
+  packed_tree(gates, inputs, ends, pairs, room + 3 * pairs, state);
+#pragma GCC ivdep
+  for (std::int64_t k = 1; k < pairs; ++k) {
+    h[2 * k - 1] = ends[k - 1];
+    h[2 * k] = a[2 * k] * ends[k - 1] + b[2 * k];
+  }
+  h[2 * pairs - 1] = ends[pairs - 1];
+  if (2 * pairs < steps) {
+    h[2 * pairs] = a[2 * pairs] * ends[pairs - 1] + b[2 * pairs];
   }
 }
 
