@@ -44,6 +44,7 @@ def test_a_run_is_kept_with_all_its_tables(small):
     }
     bits = {row.labels: row.median for row in records["gated/text"].result.rows}
     assert {name for name, _ in bits} == {*gated_text.BLOCKS, *gated_text.COMPRESSORS}
+    assert ("gzip", "32 KiB") in bits and ("lzma", "all") in bits
     assert (
         "3.0" in records["gated/text"].result.shape and "0123456789ab" in records["gated/text"].result.shape
     )

@@ -72,8 +72,8 @@ QUESTION = Diagnose(
         "of a slightly larger family. Whether it is linear in h is not the question.",
         "Powers multiply, a fraction turned upside down may be a sum, two earlier states are one state of "
         "two numbers. Count corners: where each step adds some, nothing closes.",
-        "Six close. Of the other three, two have a curved function of h inside which a further sum stands "
-        "at the next step, and one folds the line once more at each step.",
+        "Write out two steps of each. Nothing closes where a further sum ends up inside a curved function of "
+        "h, or where each step folds the line once more.",
     ),
     solution=closes,
     wrong={
