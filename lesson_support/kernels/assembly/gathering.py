@@ -9,12 +9,15 @@ import dis
 import inspect
 import sys
 import textwrap
+import threading
 import types
 
 from lesson_support.errors import LessonError
 from lesson_support.kernels.assembly.launches import plain_function
 
 _PLAIN = (bool, int, float, str, type(None))
+# Two threads that parse at once are, now and then, a SystemError in CPython 3.11.
+_PARSING = threading.Lock()
 
 
 def source_of(kernel) -> str:
@@ -86,7 +89,8 @@ def _definition(function) -> str:
         raise LessonError(
             f"the source of kernel {function.__name__} is not known: expected one defined in a cell or a file"
         ) from None
-    definition = ast.parse(text).body[0]
+    with _PARSING:
+        definition = ast.parse(text).body[0]
     return "\n".join(text.splitlines()[definition.lineno - 1 :])
 
 
