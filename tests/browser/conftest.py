@@ -131,3 +131,19 @@ def page(request, contexts) -> Iterator:
     yield opened
     opened.close()
     assert not watched.problems, "the page was not silent and alone:\n" + "\n".join(watched.problems)
+
+
+@pytest.fixture
+def explorer(page, serve, tmp_path):
+    """`explorer(html, …)` opens a page of explorers."""
+
+    def show(*cards: str, theme: str = "light"):
+        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>t</title>'
+        text = (
+            f'<!doctype html><html lang="en" data-theme="{theme}">{head}<link rel="icon" href="data:,"><body>'
+        )
+        (tmp_path / "page.html").write_text(text + "".join(cards), encoding="utf-8")
+        page.goto(serve(tmp_path) + "page.html")
+        return page
+
+    return show

@@ -130,22 +130,6 @@ def test_what_is_no_whole_number_is_refused(page):
     assert page.evaluate(parse, "2.5, x") == ["2.5", "x"]
 
 
-@pytest.fixture
-def explorer(page, serve, tmp_path):
-    """`explorer(html, …)` opens a page of explorers."""
-
-    def show(*cards: str, theme: str = "light"):
-        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>t</title>'
-        text = (
-            f'<!doctype html><html lang="en" data-theme="{theme}">{head}<link rel="icon" href="data:,"><body>'
-        )
-        (tmp_path / "page.html").write_text(text + "".join(cards), encoding="utf-8")
-        page.goto(serve(tmp_path) + "page.html")
-        return page
-
-    return show
-
-
 def _write(page, name: str, text: str) -> None:
     """Replace a field's content by typing."""
     field = page.get_by_label(name, exact=False).and_(page.locator("input"))

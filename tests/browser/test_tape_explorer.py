@@ -122,22 +122,6 @@ def test_shares_add_up_to_the_gradients(page):
         assert sums == answer["gradients"][:-1]
 
 
-@pytest.fixture
-def explorer(page, serve, tmp_path):
-    """`explorer(html, …)` opens a page of explorers."""
-
-    def show(*cards: str, theme: str = "light"):
-        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>t</title>'
-        text = (
-            f'<!doctype html><html lang="en" data-theme="{theme}">{head}<link rel="icon" href="data:,"><body>'
-        )
-        (tmp_path / "page.html").write_text(text + "".join(cards), encoding="utf-8")
-        page.goto(serve(tmp_path) + "page.html")
-        return page
-
-    return show
-
-
 def _column(page, name: str) -> list[str]:
     return page.locator(f".tp-row:not(.tp-head) .tp-{name}").all_text_contents()
 

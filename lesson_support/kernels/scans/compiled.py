@@ -4,11 +4,11 @@ import functools
 from collections.abc import Callable
 
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
 from lesson_support import native
 from lesson_support.errors import LessonError
-from lesson_support.kernels.scans.problem import Problem
+from lesson_support.kernels.scans.native_side import refuses as refuses
+from lesson_support.kernels.scans.native_side import tell_autograd
 
 NAME = "cpp"
 
@@ -20,11 +20,6 @@ def missing() -> str | None:
     except LessonError as error:
         return str(error)
     return None
-
-
-def refuses(problem: Problem) -> str | None:
-    """It takes every scan on a CPU."""
-    return None if problem.device == "cpu" else f"it runs on the CPU, and the tensors are on {problem.device}"
 
 
 def forward(
@@ -39,7 +34,7 @@ def forward(
 ) -> None:
     """Fills `out` and `state`."""
     _operator("forward")(a, b, h0, out, state, reverse, log_gates)
-    _tell_autograd(out)
+    tell_autograd(out)
 
 
 def backward(
@@ -68,17 +63,8 @@ def direct(a: Tensor, b: Tensor, out: Tensor, dim: int, reverse: bool, log_gates
             return False
     except (RuntimeError, TypeError, ValueError):  # an argument that the operator cannot even be called with
         return False
-    _tell_autograd(out)
+    tell_autograd(out)
     return True
-
-
-def _tell_autograd(out: Tensor) -> None:
-    """Counts a write that torch does not see, so that a backward pass that needs the old values refuses."""
-    try:
-        increment_version(out)
-    except RuntimeError:  # a tensor of inference mode has no version
-        if not out.is_inference():
-            raise
 
 
 _direct: Callable[..., bool] | None = None

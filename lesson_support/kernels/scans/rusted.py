@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
 from lesson_support.errors import LessonError
-from lesson_support.kernels.scans.problem import STATE_DTYPES, Problem
+from lesson_support.kernels.scans.native_side import refuses as refuses
+from lesson_support.kernels.scans.native_side import tell_autograd
+from lesson_support.kernels.scans.problem import STATE_DTYPES
 from lesson_support.native import rust
 
 NAME = "rust"
@@ -45,11 +46,6 @@ def missing() -> str | None:
     return None
 
 
-def refuses(problem: Problem) -> str | None:
-    """It takes every scan on a CPU."""
-    return None if problem.device == "cpu" else f"it runs on the CPU, and the tensors are on {problem.device}"
-
-
 def forward(
     a: Tensor,
     b: Tensor,
@@ -63,7 +59,7 @@ def forward(
     """Fills `out` and `state`."""
     rows = {"a": a, "b": b, "h0": h0, "out": out, "state": state}
     _call("scan_forward", b, rows, reverse, log_gates)
-    _tell_autograd(out)
+    tell_autograd(out)
 
 
 def backward(
@@ -105,7 +101,7 @@ def direct(a: Tensor, b: Tensor, out: Tensor, dim: int, reverse: bool, log_gates
         request,
         (_Operand * 5)((inputs[0], axes), (inputs[1], axes), (None, None), (written, axes), (None, None)),
     )
-    _tell_autograd(out)
+    tell_autograd(out)
     return True
 
 
@@ -169,12 +165,6 @@ def _ask(name: str, request: _Request, operands: ctypes.Array) -> None:
 @functools.cache
 def _function(name: str) -> Callable[..., int]:
     return getattr(rust.library("scan"), name)
-
-
-def _tell_autograd(out: Tensor) -> None:
-    """Counts a write that torch does not see; a tensor of inference mode has no version."""
-    if not out.is_inference():
-        increment_version(out)
 
 
 def _numbers(values):

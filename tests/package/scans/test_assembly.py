@@ -5,6 +5,7 @@ import linecache
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,7 +18,7 @@ import triton.language as tl
 
 from lesson_support.errors import LessonError
 from lesson_support.kernels import assembly, elementwise, softmax, transposing
-from lesson_support.kernels.assembly import assembling
+from lesson_support.kernels.assembly import assembling, gathering
 from lesson_support.kernels.assembly.gathering import fingerprint, source_of
 from lesson_support.kernels.assembly.launches import Launch, noted_launches
 from lesson_support.kernels.scans import tritonic
@@ -322,3 +323,21 @@ def test_it_works_in_a_process_that_does_not_interpret(shared_cache):
     )
     name, registers = json.loads(asked.stdout)
     assert name == "fused_kernel" and registers >= 8
+
+
+def test_two_threads_never_parse_at_once(monkeypatch):
+    """CPython 3.11 answers that, now and then, with a SystemError."""
+    inside, most, parse = [], [], gathering.ast.parse
+
+    def slow(text):
+        inside.append(text)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return parse(text)
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(4) as pool:
+        patch.setattr(gathering.ast, "parse", slow)
+        found = list(pool.map(gathering._definition, [left_alone.fn] * 8))
+    assert len(most) == 8 and max(most) == 1
+    assert len(set(found)) == 1 and found[0].startswith("def left_alone(")
