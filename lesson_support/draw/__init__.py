@@ -3,7 +3,7 @@
 Names resolve on first use, so that importing this package loads neither torch nor Matplotlib.
 """
 
-from importlib import import_module
+from lesson_support.first_use import names_of
 
 # public name -> module that defines it
 _EXPORTS = {
@@ -28,15 +28,4 @@ _EXPORTS = {
 }
 
 __all__ = [*_EXPORTS]
-
-
-def __getattr__(name: str):
-    if name in _EXPORTS:
-        return getattr(import_module(f"lesson_support.draw.{_EXPORTS[name]}"), name)
-    raise AttributeError(
-        f"module 'lesson_support.draw' has no attribute {name!r}; it offers {', '.join(__all__)}"
-    )
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = names_of(__name__, _EXPORTS)

@@ -12,9 +12,9 @@ PACKAGE = ROOT / "lesson_support"
 
 # From the ground up: a room may import those named before it.
 FLOORS = (
-    "errors paths records native timing roofline measured claims catalog "
-    "devices tensors autograd kernels data models training pruning "
-    "draw classroom questions grading bench authoring doctor cli"
+    "errors first_use paths records native timing roofline measured claims catalog "
+    "devices tensors autograd kernels data models training "
+    "draw pruning classroom questions grading bench authoring doctor cli"
 ).split()
 
 
@@ -152,7 +152,7 @@ PROVIDED = {
     "sklearn": "scikit-learn",
     "torch_pruning": "torch-pruning",
     "IPython": "ipykernel",
-    "PIL": "matplotlib",
+    "PIL": "pillow",
     "cycler": "matplotlib",
     "jupyter_client": "nbclient",
     "threadpoolctl": "scikit-learn",
