@@ -31,9 +31,20 @@ def library(name: str) -> Path:
     return built(source, _key(source, command), command, toolchain.compiler())
 
 
-def built(source: Path, key: str, command: list[str], compiler: str) -> Path:
-    """What `command` makes of `source`: from the cache if it lies there intact under `key`, else built."""
-    file_name = f"{source.stem}-{key}.so"
+def built(
+    source: Path,
+    key: str,
+    command: list[str],
+    compiler: str,
+    *,
+    suffix: str = ".so",
+    part: tuple[str, list[str]] | None = None,
+) -> Path:
+    """What `command` makes of `source`: from the cache if it lies there intact under `key`, else built.
+
+    `part` is the name of a library that `command` needs and the command that makes it, in the same folder.
+    """
+    file_name = f"{source.stem}-{key}{suffix}"
     with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: a user without a home
         cached = paths.cache() / "native" / file_name
         if _is_intact(cached):  # also from a cache that may only be read
@@ -41,7 +52,7 @@ def built(source: Path, key: str, command: list[str], compiler: str) -> Path:
     file = _writable_folder() / file_name
     with _one_builder(file.with_name(f"{source.stem}.lock")):
         if not _is_intact(file):
-            _compile(command, source, file, compiler)
+            _compile(command, source, file, compiler, part)
     return file
 
 
@@ -98,22 +109,29 @@ def _one_builder(lock: Path):
         yield
 
 
-def _compile(command: list[str], source: Path, file: Path, compiler: str) -> None:
+def _compile(
+    command: list[str], source: Path, file: Path, compiler: str, part: tuple[str, list[str]] | None
+) -> None:
     with tempfile.TemporaryDirectory(prefix="building-", dir=file.parent) as scratch:
         fresh = Path(scratch) / file.name
-        done = subprocess.run(
-            [*command, "-o", str(fresh)],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-        if done.returncode:
-            reason = _first_error(done.stderr, source.parent)
-            raise LessonError(
-                f"{source.name} does not compile with {compiler}: {reason}; "
-                "until then pages show published figures"
+        commands = [[*command, "-o", str(fresh)]]
+        if part:
+            name, making = part
+            commands = [[*making, "-o", str(Path(scratch) / name)], [*commands[0], f"-L{scratch}"]]
+        for each in commands:
+            done = subprocess.run(
+                each,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "LC_ALL": "C"},
             )
+            if done.returncode:
+                reason = _first_error(done.stderr, source.parent)
+                raise LessonError(
+                    f"{source.name} does not compile with {compiler}: {reason}; "
+                    "until then pages show published figures"
+                )
         # The checksum goes last: a crash in between leaves a library that is built again.
         checksum = hashlib.sha256(fresh.read_bytes()).hexdigest()
         os.replace(fresh, file)

@@ -16,7 +16,7 @@ from lesson_support.native import rust
 
 NAME = "rust"
 
-# dtype -> its number in native/rust/scan.rs
+# dtype -> its number in native/rust/src/scan/mod.rs
 _CODES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _MESSAGE_BYTES = 256
 
@@ -164,7 +164,7 @@ def _ask(name: str, request: _Request, operands: ctypes.Array) -> None:
 
 @functools.cache
 def _function(name: str) -> Callable[..., int]:
-    return getattr(rust.library("scan"), name)
+    return getattr(rust.library(), name)
 
 
 def _numbers(values):

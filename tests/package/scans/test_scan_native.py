@@ -310,7 +310,7 @@ def test_the_rust_border_checks_and_its_panics_come_back():
     request = rusted._Request(1, (ctypes.c_int64 * 1)(5), 9, 1, False, False, False)
     operands = (rusted._Operand * 5)()
     message = ctypes.create_string_buffer(64)
-    call = rust.library("scan").scan_forward
+    call = rust.library().scan_forward
     assert call(ctypes.byref(request), operands, message, ctypes.c_size_t(64)) == 1
     assert message.value == b"dtype 9 is none of 0 to 3"
     request.dtype, request.sizes = 0, (ctypes.c_int64 * 1)(-5)
@@ -344,24 +344,24 @@ def test_gpus_are_refused(backend):
 
 @needs_rust
 def test_rust_is_built_once_for_each_source_and_compiler(tmp_path, monkeypatch):
-    (tmp_path / "tiny.rs").write_text('#[no_mangle]\npub extern "C" fn number() -> i32 {\n    41\n}\n')
+    tiny = tmp_path / "tiny.rs"
+    tiny.write_text('#[no_mangle]\npub extern "C" fn number() -> i32 {\n    41\n}\n')
     monkeypatch.setenv("LESSONS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(rust, "RUST", tmp_path)
     monkeypatch.setattr(rust, "_loaded", {})
-    assert rust.library("tiny").number() == 41
-    assert rust.library("tiny") is rust.library("tiny")
+    assert rust.library(tiny).number() == 41
+    assert rust.library(tiny) is rust.library(tiny)
     files = set((tmp_path / "cache").rglob("tiny-*.so"))
-    (tmp_path / "tiny.rs").write_text('#[no_mangle]\npub extern "C" fn number() -> i32 {\n    43\n}\n')
+    tiny.write_text('#[no_mangle]\npub extern "C" fn number() -> i32 {\n    43\n}\n')
     rust._loaded.clear()
-    assert rust.library("tiny").number() == 43
+    assert rust.library(tiny).number() == 43
     assert len(set((tmp_path / "cache").rglob("tiny-*.so")) - files) == 1
-    (tmp_path / "tiny.rs").write_text("fn nonsense(\n")
+    tiny.write_text("fn nonsense(\n")
     rust._loaded.clear()
     with pytest.raises(LessonError, match=r"^tiny.rs does not compile with \S+: error"):
-        rust.library("tiny")
+        rust.library(tiny)
     monkeypatch.setenv("RUSTC", "true")
     with pytest.raises(LessonError, match="^true does not answer as a Rust compiler"):
-        rust.library("tiny")
+        rust.library(tiny)
 
 
 @needs_rust
@@ -374,7 +374,7 @@ def test_loading_rust_leaves_denormals_and_nan_alone():
         "    nan = torch.full((64,), float('nan'))\n"
         "    return (x * 1.0).tolist() == x.tolist() and bool((x * 1.0 > 0).all()), bool(nan.isnan().all())\n"
         "print(arithmetic())\n"
-        "rust.library('scan')\n"
+        "rust.library()\n"
         "print(arithmetic())\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -3,7 +3,7 @@
 //! panic leaves.
 
 mod along;
-mod elements;
+pub(crate) mod elements;
 mod packs;
 #[cfg(all(target_arch = "x86_64", target_feature = "avx512f", avx512))]
 mod packs_of_16;
@@ -15,12 +15,10 @@ mod packs_of_16;
 ))]
 mod packs_of_8;
 mod plan;
-mod store;
+pub(crate) mod store;
 mod sweep;
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::Once;
-
+use crate::interface::caught;
 use elements::{BFloat16, Element, Float16};
 use plan::{Backward, Forward, Plan, Start};
 
@@ -85,13 +83,9 @@ pub unsafe extern "C" fn scan_backward(
 
 /// 0, or 1 and why `work` panicked: unwinding into C would be undefined.
 fn at_border(message: *mut u8, capacity: usize, work: impl FnOnce()) -> i32 {
-    static QUIET: Once = Once::new();
-    QUIET.call_once(|| std::panic::set_hook(Box::new(|_| {}))); // of this library's own runtime
-    let Err(panic) = catch_unwind(AssertUnwindSafe(work)) else {
+    let Err(text) = caught(work) else {
         return 0;
     };
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason");
     let count = text.len().min(capacity);
     unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), message, count) };
     if count < capacity {

@@ -1,10 +1,10 @@
 //! One row after another whose steps are neighbours in memory: sixteen steps are scanned side by side, and between
 //! such groups only the last state is carried. `DIRECTION` is the walk's in memory, 1 or −1.
 
-use crate::elements::{Element, State, LANES};
-use crate::packs::Pack;
-use crate::plan::{Backward, Forward, Shape, LINE};
-use crate::store::{fetch_before, store};
+use super::elements::{Element, State, LANES};
+use super::packs::Pack;
+use super::plan::{Backward, Forward, Shape, LINE};
+use super::store::{fetch_before, store};
 
 /// Packs that are scanned together, to wait less: as many as there are registers for.
 const TOGETHER: usize = if cfg!(any(target_feature = "avx512vl", target_arch = "aarch64")) { 4 } else { 2 };

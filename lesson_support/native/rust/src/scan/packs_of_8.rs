@@ -1,7 +1,7 @@
 //! Sixteen floats in two registers of eight, with AVX2 and FMA.
 
-use crate::elements::LANES;
-use crate::packs::{earlier, later, Pack};
+use super::elements::LANES;
+use super::packs::{earlier, later, Pack};
 use std::arch::x86_64::*;
 use std::mem::transmute;
 

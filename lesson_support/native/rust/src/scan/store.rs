@@ -1,6 +1,6 @@
 //! Sixteen neighbours to memory, through the caches or past them; and what is asked of memory beforehand.
 
-use crate::elements::LANES;
+use super::elements::LANES;
 
 /// # Safety
 /// `to` has room for them; streamed, it is a multiple of their size.
@@ -19,15 +19,27 @@ pub unsafe fn store<E: Copy>(to: *mut E, values: [E; LANES], streamed: bool) {
     std::ptr::write_unaligned(to as *mut [E; LANES], values);
 }
 
+const AHEAD: usize = 4096; // bytes
+
 /// Asks for what a walk down in memory will read: CPUs foresee that less far than a walk up.
 #[inline(always)]
 pub fn fetch_before<E>(from: *const E) {
-    const AHEAD: usize = 4096; // bytes
+    fetch((from as *const u8).wrapping_sub(AHEAD));
+}
+
+/// Asks for what a walk up will read when it has crossed a page, at which CPUs stop to foresee.
+#[inline(always)]
+pub fn fetch_after<E>(from: *const E) {
+    fetch((from as *const u8).wrapping_add(AHEAD));
+}
+
+#[inline(always)]
+fn fetch(place: *const u8) {
     #[cfg(target_arch = "x86_64")]
     unsafe {
         use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-        _mm_prefetch::<_MM_HINT_T0>((from as *const i8).wrapping_sub(AHEAD));
+        _mm_prefetch::<_MM_HINT_T0>(place as *const i8);
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (from, AHEAD);
+    let _ = place;
 }

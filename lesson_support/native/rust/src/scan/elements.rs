@@ -1,6 +1,6 @@
 //! The four dtypes, and the float or double that each is computed in.
 
-use crate::packs::Pack;
+use super::packs::Pack;
 
 /// Elements that are handled side by side, in registers as wide as the CPU has them.
 pub const LANES: usize = 16;
@@ -27,7 +27,7 @@ pub struct Float16(u16);
 
 impl State for f32 {
     const ONE: f32 = 1.0;
-    type Pack = crate::packs::Floats;
+    type Pack = super::packs::Floats;
 
     /// About one unit off: x = n·ln 2 + r with |r| ≤ ln 2 / 2, a polynomial for eʳ (coefficients of Cephes' expf),
     /// and 2ⁿ in two factors, so that results beyond the normal numbers come out as denormals, zero and infinity.
@@ -40,7 +40,7 @@ impl State for f32 {
         let n = shifted - MAGIC;
         let r = n.fused(2.121_944_4e-4, n.fused(-0.693_359_4, x));
         let mut p = r.fused(1.987_569_1e-4, 1.398_199_9e-3);
-        for coefficient in [8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+        for coefficient in [8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
             p = p.fused(r, coefficient);
         }
         p = p.fused(r * r, r) + 1.0;

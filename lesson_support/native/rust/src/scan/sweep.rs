@@ -1,9 +1,9 @@
 //! Step after step, each for all channels at once: the states of a strip stay in L1 while rows stream past. Right
 //! for any strides, and made for neighbouring channels. A walk backwards is a negative stride of the steps.
 
-use crate::elements::{Element, State, LANES};
-use crate::plan::{Backward, Forward, Shape};
-use crate::store::{fetch_before, store};
+use super::elements::{Element, State, LANES};
+use super::plan::{Backward, Forward, Shape};
+use super::store::{fetch_before, store};
 
 /// A row of channels: neighbours, one value for all, or elements `stride` apart.
 #[derive(Clone, Copy)]

@@ -1,7 +1,9 @@
 //! Sixteen floats in one register, with AVX-512.
 
-use crate::elements::LANES;
-use crate::packs::{earlier, later, Pack};
+#![allow(clippy::incompatible_msrv)] // whoever sets cfg(avx512) has the compiler for it
+
+use super::elements::LANES;
+use super::packs::{earlier, later, Pack};
 use std::arch::x86_64::*;
 use std::mem::transmute;
 

@@ -1,18 +1,18 @@
 //! Sixteen states side by side: a register of sixteen floats or two of eight where the CPU has them, else an array,
 //! which the compiler may put into registers as it likes.
 
-use crate::elements::{State, LANES};
+use super::elements::{State, LANES};
 
 // `avx512` says that this compiler knows the intrinsics; Rust has them since 1.89.
 #[cfg(all(target_arch = "x86_64", target_feature = "avx512f", avx512))]
-pub use crate::packs_of_16::Floats;
+pub use super::packs_of_16::Floats;
 #[cfg(all(
     target_arch = "x86_64",
     target_feature = "avx2",
     target_feature = "fma",
     not(all(target_feature = "avx512f", avx512))
 ))]
-pub use crate::packs_of_8::Floats;
+pub use super::packs_of_8::Floats;
 #[cfg(not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "fma")))]
 pub type Floats = [f32; LANES];
 

@@ -1,7 +1,7 @@
 //! How the operands of a scan lie in memory: one axis of steps, one of channels, and the other axes; and how the
 //! rows are shared among threads.
 
-use crate::elements::Element;
+use super::elements::Element;
 
 pub const OPERANDS: usize = 8; // at most; one that is not there has strides of 0
 pub const LINE: usize = 64; // bytes that memory hands over at once
