@@ -3,28 +3,23 @@
 Names resolve on first use, so that importing this package does not load torch.
 """
 
-from importlib import import_module
+from lesson_support.first_use import names_of
 
 # public name -> module that defines it
 _EXPORTS = {
     "IGNORED": "recall",
+    "DigitsSplit": "images",
+    "ImageFolder": "image_folders",
     "RecallBatch": "recall",
     "ReferenceText": "text",
+    "batches": "batching",
     "byte_windows": "text",
+    "cifar_binary": "image_folders",
+    "digits_split": "images",
+    "image_folder": "image_folders",
     "recall_batch": "recall",
     "reference_text": "text",
 }
 
 __all__ = [*_EXPORTS]
-
-
-def __getattr__(name: str):
-    if name in _EXPORTS:
-        return getattr(import_module(f"lesson_support.data.{_EXPORTS[name]}"), name)
-    raise AttributeError(
-        f"module 'lesson_support.data' has no attribute {name!r}; it offers {', '.join(__all__)}"
-    )
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = names_of(__name__, _EXPORTS)

@@ -5,7 +5,7 @@ one it starts at zero, and `block.step(x_t, state)` takes one token, x_t (batch,
 Names resolve on first use, so that importing this package does not load torch.
 """
 
-from importlib import import_module
+from lesson_support.first_use import names_of
 
 # public name -> module that defines it
 _EXPORTS = {
@@ -16,22 +16,15 @@ _EXPORTS = {
     "NonlinearRecurrence": "nonlinear",
     "SelectiveStateSpace": "state_space",
     "SequenceModel": "sequence",
+    "SmallCNN": "convolutional",
+    "SmallViT": "vision_transformer",
     "chunkwise": "chunks",
     "chunkwise_bound": "chunk_bounds",
     "recurrent": "chunks",
+    "resnet18": "residual",
+    "resnet50": "residual",
     "state_cells": "states",
 }
 
 __all__ = [*_EXPORTS]
-
-
-def __getattr__(name: str):
-    if name in _EXPORTS:
-        return getattr(import_module(f"lesson_support.models.{_EXPORTS[name]}"), name)
-    raise AttributeError(
-        f"module 'lesson_support.models' has no attribute {name!r}; it offers {', '.join(__all__)}"
-    )
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = names_of(__name__, _EXPORTS)
