@@ -20,6 +20,9 @@ _BENCHMARKS = {
     "scan": "scan",
     "gated": "gated",
     "grading": "grading",
+    "pruning": "pruning",
+    "pruning_steps": "pruning_steps",
+    "pruning_speed": "pruning_speed",
     "devices": "devices",
 }
 _ON_REQUEST = frozenset({"devices"})  # needs CUDA, so it runs only when it is named

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from lesson_support import models, timing
 from lesson_support.autograd.saved import distinct_bytes
 from lesson_support.bench import four_digits, gated_text
+from lesson_support.bench.threads import with_threads
 from lesson_support.models.states import state_tensors
 from lesson_support.training import chunked_backward, peak_saved
 
@@ -22,17 +23,13 @@ PIECES = (4096, 2048, 1024, 512, 256, 64)
 
 def measure() -> dict:
     """Tables by name; AssertionError where two ways to compute one thing disagree."""
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
+    with with_threads(1):
         results = gated_text.read() | gated_text.speeds()
         results |= {"gated/chunk-length": _chunk_lengths(), "gated/chunk-memory": _chunk_memory()}
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            count = "one-thread" if threads == 1 else f"{threads}-threads"
+    for threads in (1, 2):
+        count = "one-thread" if threads == 1 else f"{threads}-threads"
+        with with_threads(threads):
             results[f"gated/qkvz/{count}"] = _projections(threads)
-    finally:
-        torch.set_num_threads(before)
     return results
 
 

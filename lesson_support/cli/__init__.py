@@ -2,7 +2,7 @@
 
 import sys
 
-from lesson_support.cli import authors, instructors, learners  # noqa: F401, I001  (commands join in this order)
+from lesson_support.cli import authors, instructors, learners, pruning  # noqa: F401, I001  (commands join in this order)
 from lesson_support.cli.app import app
 from lesson_support.errors import LessonError
 

@@ -1,0 +1,1 @@
+"""What a run says afterwards: one document, as HTML and as PDF."""

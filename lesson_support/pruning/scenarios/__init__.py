@@ -1,0 +1,1 @@
+"""Ready-made runs: the published scenarios, their data, networks and methods."""
