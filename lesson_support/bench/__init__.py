@@ -23,6 +23,7 @@ _BENCHMARKS = {
     "pruning": "pruning",
     "pruning_steps": "pruning_steps",
     "pruning_speed": "pruning_speed",
+    "rust": "rust",
     "devices": "devices",
 }
 _ON_REQUEST = frozenset({"devices"})  # needs CUDA, so it runs only when it is named
