@@ -17,7 +17,7 @@ from lesson_support.models.rust_mlp import PUBLISHED_SIZES, RustClassifier, torc
 
 NETWORK = "→".join(map(str, PUBLISHED_SIZES))
 BATCHES = (1, 4, 16, 64, 128, 256, 1024, 8192)
-COMPILED = (1, 128, 1024)  # each takes a compilation
+COMPILED = (1, 128)  # each takes a compilation
 COLD = (1, 16)
 IN_A_ROW = 64  # calls of batch 1 in a sample, fewer of larger ones: weights stay where caches keep them
 ELSEWHERE = 1 << 25  # float32 of other work before a call that finds nothing in a cache

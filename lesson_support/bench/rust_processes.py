@@ -14,7 +14,7 @@ import torch
 from lesson_support.bench import paired
 from lesson_support.native import rust
 
-ROUNDS = 7
+ROUNDS = 5
 WATCHED = 3
 EPOCHS, SAMPLES, BATCH = 2, 1024, 128
 # What else lies in Python's library: other packages, its own tests, what C extensions are built with.
@@ -22,7 +22,7 @@ _NOT_SHIPPED = ("site-packages", "dist-packages", "test", "config-", "idlelib", 
 IMPORT = "import torch"
 PAUSE = 0.002  # seconds between two looks at a process
 
-# The first step of training in a fresh process: network, optimiser, 16 samples.
+# A training in a fresh process: network, optimiser, samples, as many steps as asked for.
 _TORCH = """
 import torch
 from torch import nn
@@ -66,12 +66,19 @@ def commands(epochs: int, samples: int, batch: int) -> dict[str, list[str]]:
     }
 
 
+def here() -> dict[str, str]:
+    """The environment without the folders that it lets the loader search."""
+    return {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+
+
 def libtorch_files(folder: Path | None = None) -> dict[str, int]:
     """The libraries that libtorch.so needs of those beside it, and their bytes; all of them without ldd."""
     folder = folder or Path(torch.__file__).parent / "lib"
     beside = {file.name: file for file in folder.iterdir() if ".so" in file.name or ".dylib" in file.name}
     try:
-        said = subprocess.run(["ldd", folder / "libtorch.so"], capture_output=True, text=True).stdout
+        said = subprocess.run(
+            ["ldd", folder / "libtorch.so"], capture_output=True, text=True, env=here()
+        ).stdout
     except OSError:
         said = ""
     needed = set(re.findall(r"^\s*(\S+) =>", said, re.MULTILINE)) & set(beside)
