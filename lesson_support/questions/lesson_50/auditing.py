@@ -16,7 +16,7 @@ def audit() -> dict:
         "counted": "weights and biases",
         "rate": 64 / 0.2e-3,
         "gflops": 4.8e6 * 2 * weights / 1e9,
-        "impossible": ["B"],
+        "impossible": ["B", "E"],
         "same": ["C", "D"],
     }
 
@@ -40,7 +40,7 @@ def expected():
     }
     numbers = {name: sum(x.numel() for x in found) for name, found in tensors.items()}
     counted = next(name for name, count in numbers.items() if round(count * 4 / 1024) == 294)
-    per_second = {"B": RATE, "C": 1 / 3.1e-6, "D": 1000 * BATCH / BATCH_MS, "E": 3 * 20_000 * 30 / 9}
+    per_second = {"B": RATE, "C": 1 / 3.1e-6, "D": 1000 * BATCH / BATCH_MS, "E": 3 * 20_000 * 30 / 3}
     gflops = {name: rate * 2 * numbers["weights"] / 1e9 for name, rate in per_second.items()}
     rates = {name: per_second[name] for name in "BCD"}
     same = [
@@ -83,7 +83,8 @@ QUESTION = Diagnose(
         "milliseconds are seconds": {**_RIGHT, "rate": 320.0},
         "a multiply-add is one operation": {**_RIGHT, "gflops": _RIGHT["gflops"] / 2},
         "inference costs what training costs": {**_RIGHT, "gflops": 3 * _RIGHT["gflops"]},
-        "a figure of microseconds cannot be true": {**_RIGHT, "impossible": ["B", "C"]},
+        "a figure of microseconds cannot be true": {**_RIGHT, "impossible": ["B", "C", "E"]},
+        "training costs what inference costs": {**_RIGHT, "impossible": ["B"]},
         "all figures may be true": {**_RIGHT, "impossible": []},
         "three figures, three measurements": {**_RIGHT, "same": []},
         "all three rates are one measurement": {**_RIGHT, "same": ["B", "C", "D"]},

@@ -22,7 +22,8 @@ def overhead_model(batches: np.ndarray, first: np.ndarray, second: np.ndarray) -
             overhead, each = a.sum() / (a @ a), 0.0
         lines.append((float(overhead), float(each)))
     (o1, a1), (o2, a2) = lines
-    crossing = (o2 - o1) / (a1 - a2) if a1 != a2 else 0.0
+    apart = abs(a1 - a2) > 1e-9 * max(a1, a2)
+    crossing = (o2 - o1) / (a1 - a2) if apart else 0.0
     return *lines, float(crossing) if crossing > 1 else None
 
 
@@ -66,6 +67,9 @@ def cases(rng):
         (two, line(2, 3, two), line(6, 1, two)),
         (two, line(2, 1, two), line(6, 3, two)),
         (two, line(6, 4, two), line(2, 8, two)),
+        (sizes, line(100, 10), line(900, 10)),
+        (sizes, line(100, 7.3 / 333), line(1300, 7.3 / 333)),
+        (sizes, line(100, 10), line(100, 10)),
         (sizes, line(100, 10), line(900, 6)),
         (sizes, line(100, 10), line(900, 16)),
         (sizes, late, line(900, 6, rounds=3)),
@@ -111,6 +115,11 @@ def _variant(center=None, weight=None, clamp=True, crossing=None):
 
 
 def _crossing(o1, a1, o2, a2):
+    batch = (o2 - o1) / (a1 - a2) if abs(a1 - a2) > 1e-9 * max(a1, a2) else 0.0
+    return batch if batch > 1 else None
+
+
+def _far_out(o1, a1, o2, a2):
     batch = (o2 - o1) / (a1 - a2) if a1 != a2 else 0.0
     return batch if batch > 1 else None
 
@@ -163,7 +172,8 @@ QUESTION = Function(
         "overhead comes out negative, fit the slope alone; if the slope does, the overhead alone.",
         "t = np.median(seconds, axis=0); rows = np.stack([np.ones_like(t), batches], 1) / t[:, None]; solve "
         "np.linalg.lstsq(rows, np.ones_like(t)). For a fit with one column, rows[:, [1]] or rows[:, [0]]. "
-        "The lines cross at (o2 − o1) / (a1 − a2), which counts only if it is above 1.",
+        "The lines cross at (o2 − o1) / (a1 − a2), which counts only if it is above 1 and "
+        "abs(a1 − a2) above 1e-9 · max(a1, a2).",
     ),
     solution=overhead_model,
     wrong={
@@ -174,6 +184,7 @@ QUESTION = Function(
         "a negative overhead is a fast start": _variant(clamp=False),
         "what is negative becomes 0, and the rest stays": _variant(clamp="cut"),
         "lines cross somewhere, so a batch comes out": _variant(crossing=_any_crossing),
+        "fitted slopes are equal to the last bit, or not parallel": _variant(crossing=_far_out),
         "the crossing is overhead over arithmetic": _variant(crossing=_ratio_of_overheads),
         "only the second way may win late": _variant(crossing=_only_if_second_wins),
         "the smallest and the largest batch make the line": _ends,
