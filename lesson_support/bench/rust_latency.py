@@ -22,7 +22,7 @@ COLD = (1, 16)
 IN_A_ROW = 64  # calls of batch 1 in a sample, fewer of larger ones: weights stay where caches keep them
 ELSEWHERE = 1 << 25  # float32 of other work before a call that finds nothing in a cache
 ROUNDS, FEWER = 11, 7
-THREADS = (1, 2)
+THREADS = (1,)  # the lesson compares single threads
 NARROW = (20, 8, 8, 8, 8, 2)
 
 
