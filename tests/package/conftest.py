@@ -1,6 +1,7 @@
 """Triton interprets its kernels here, as it does for every reader without a GPU.
 
-Set when tests are collected: Triton reads the variable when it is imported, which torch.compile may do first.
+Set before any test is collected: Triton reads the variable when it is imported, which torch or
+torch-pruning may do first.
 """
 
 import os
